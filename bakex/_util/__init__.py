@@ -1,0 +1,1 @@
+"""Small tools of the standard library only; nothing here knows about builds."""

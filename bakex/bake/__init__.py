@@ -1,0 +1,1 @@
+"""Bake files: text in, targets out."""

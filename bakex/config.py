@@ -1,0 +1,67 @@
+"""Settings: read once from flags, environment and files; passed down as a value.
+
+This is the only module that reads the environment (ruff TID251).
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Everything that comes from outside the command line and the bake file.
+
+    Attributes:
+        environ: A copy of the whole environment: bake variables and secrets look names up in it.
+        builder: ``BAKEX_BUILDER`` or ``BUILDX_BUILDER``; empty means "find one".
+        buildkit_host: ``BUILDKIT_HOST``.
+        docker_host: ``DOCKER_HOST``.
+        docker_context: ``DOCKER_CONTEXT``.
+        docker_config: Directory of docker's ``config.json`` and contexts.
+        progress: ``BAKEX_PROGRESS`` or ``BUILDKIT_PROGRESS``.
+        state: Directory of what must survive: private engines, journals.
+        cache: Directory of what can be made again.
+        engine_prefix: Extra directory in which daemon programs are looked for.
+    """
+
+    environ: Mapping[str, str] = field(repr=False)
+    cwd: Path
+    home: Path
+    builder: str = ""
+    buildkit_host: str = ""
+    docker_host: str = ""
+    docker_context: str = ""
+    docker_config: Path
+    progress: str = ""
+    state: Path
+    cache: Path
+    engine_prefix: Path
+
+
+def load(environ: Mapping[str, str] | None = None, *, cwd: Path | None = None) -> Settings:
+    """Read the settings; pure when both arguments are given."""
+    env = dict(os.environ if environ is None else environ)  # noqa: TID251 - the one reader
+    home = Path(env.get("HOME") or "/")
+    state = Path(env.get("XDG_STATE_HOME") or home / ".local" / "state") / "bakex"
+    cache = Path(env.get("XDG_CACHE_HOME") or home / ".cache") / "bakex"
+    return Settings(
+        environ=env,
+        cwd=cwd or Path.cwd(),
+        home=home,
+        builder=env.get("BAKEX_BUILDER") or env.get("BUILDX_BUILDER", ""),
+        buildkit_host=env.get("BUILDKIT_HOST", ""),
+        docker_host=env.get("DOCKER_HOST", ""),
+        docker_context=env.get("DOCKER_CONTEXT", ""),
+        docker_config=Path(env.get("DOCKER_CONFIG") or home / ".docker"),
+        progress=env.get("BAKEX_PROGRESS") or env.get("BUILDKIT_PROGRESS", ""),
+        state=state,
+        cache=cache,
+        engine_prefix=Path(env.get("BAKEX_ENGINE_PREFIX") or cache / "engine" / "prefix"),
+    )

@@ -1,0 +1,1 @@
+"""What turns a cell into a result."""

@@ -1,0 +1,1 @@
+"""The BuildKit engine: a client of its gRPC API."""

@@ -1,0 +1,301 @@
+"""The seams: every Protocol behind which bakex touches the world."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+    from datetime import datetime
+    from pathlib import Path
+
+    from bakex.events import EventSink
+    from bakex.model.descriptor import Descriptor
+    from bakex.model.digest import Digest
+    from bakex.model.node import Endpoint, NodeInfo
+    from bakex.model.outputs import Output
+    from bakex.model.plan import Cell
+    from bakex.model.publication import Publication
+    from bakex.model.reference import Reference
+    from bakex.model.result import CellResult, ExportRequest
+    from bakex.model.target import Target
+
+
+class Clock(Protocol):
+    """Time."""
+
+    def now(self) -> datetime:
+        """Return the wall clock, aware, in UTC."""
+        ...
+
+    def monotonic(self) -> float:
+        """Return seconds from an arbitrary start; never goes back."""
+        ...
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait; a cancel point even for zero seconds."""
+        ...
+
+
+class Dialer(Protocol):
+    """How to reach a daemon."""
+
+    @property
+    def endpoint(self) -> Endpoint:
+        """What is dialled."""
+        ...
+
+    async def connect(self, factory: Callable[[], asyncio.Protocol]) -> asyncio.Transport:
+        """Open a new byte stream, attach a protocol made by `factory` and return its transport.
+
+        Raises:
+            DialError: No connection, within a bounded time; the message names the address.
+        """
+        ...
+
+
+class Engine(Protocol):
+    """Turns cells into results, on one node. Safe for concurrent `build` calls."""
+
+    async def probe(self) -> NodeInfo:
+        """Ask the daemon what it is and can do.
+
+        Raises:
+            NodeError: It does not answer, or is no BuildKit.
+        """
+        ...
+
+    async def build(
+        self,
+        cell: Cell,
+        exports: Sequence[ExportRequest],
+        inputs: Mapping[str, LinkedContent],
+        events: EventSink,
+    ) -> CellResult:
+        """Build one cell and hand over its result as asked.
+
+        Args:
+            cell: What to build; its platform is the only one that is built.
+            exports: What the node must hand over; empty to build only.
+            inputs: Named context -> content of another cell (see `Cell.links`).
+            events: Gets the steps, logs, transfers and warnings.
+
+        Raises:
+            BuildError: The build ran and failed.
+            NodeError: The node was lost; another attempt may work.
+            UnsupportedAttributeError: The target asks for something this engine cannot do.
+
+        Cancelling this stops the running steps on the node before it returns (bounded). An export
+        that did not complete leaves nothing under its final name.
+        """
+        ...
+
+    async def aclose(self) -> None:
+        """Drop the connections; safe to repeat."""
+        ...
+
+
+class LinkedContent(Protocol):
+    """The content of a finished cell, offered to another one as a named context."""
+
+    @property
+    def layout(self) -> Path:
+        """An OCI layout directory that holds all of its blobs."""
+        ...
+
+    @property
+    def root(self) -> Descriptor:
+        """Its manifest or index in that layout."""
+        ...
+
+
+class ContentReader(Protocol):
+    """Reads content by descriptor."""
+
+    def fetch(self, descriptor: Descriptor) -> AsyncIterator[bytes]:
+        """Yield the content; callers read through `bakex.oci.verified`, never raw.
+
+        Raises:
+            ContentNotFoundError: Not there.
+            RegistryError: The registry refused or failed.
+        """
+        ...
+
+
+class ContentWriter(Protocol):
+    """Stores content by descriptor."""
+
+    async def exists(self, descriptor: Descriptor) -> bool:
+        """Return whether the content is already there, with the right size."""
+        ...
+
+    async def push(
+        self, descriptor: Descriptor, content: Callable[[], AsyncIterator[bytes]]
+    ) -> None:
+        """Store content; idempotent, and atomic: a reader sees all of it or none.
+
+        Args:
+            descriptor: What the content must be.
+            content: Makes a fresh iterator for each attempt.
+
+        Raises:
+            DigestMismatchError: The content is not what the descriptor says; nothing is stored.
+            RegistryError: The registry refused or failed.
+        """
+        ...
+
+
+class Store(ContentReader, ContentWriter, Protocol):
+    """A place for content that also has names: a repository, an OCI layout, memory."""
+
+    async def resolve(self, name: str) -> Descriptor:
+        """Return what a tag or digest stands for.
+
+        Raises:
+            NameUnknownError: In a registry: there is no such name.
+            ContentNotFoundError: In a layout or in memory: there is no such name.
+        """
+        ...
+
+    async def tag(self, descriptor: Descriptor, name: str) -> None:
+        """Point a tag at content that is already stored."""
+        ...
+
+
+class Registry(Protocol):
+    """Access to repositories of any host, with one set of connections and credentials."""
+
+    def repository(self, reference: Reference) -> Store:
+        """Return the repository that a reference is in; no request is made yet."""
+        ...
+
+    async def aclose(self) -> None:
+        """Drop the connections; safe to repeat."""
+        ...
+
+
+class Keychain(Protocol):
+    """Where credentials come from."""
+
+    async def credentials(self, host: str) -> Credentials | None:
+        """Return the credentials for a registry host (``docker.io`` for Docker Hub), if any.
+
+        Raises:
+            ConfigError: A configuration file is there but cannot be read.
+        """
+        ...
+
+
+class Credentials(Protocol):
+    """A user name and password, or an identity token; never shown by `repr`."""
+
+    @property
+    def username(self) -> str:
+        """User name; empty with an identity token."""
+        ...
+
+    @property
+    def secret(self) -> str:
+        """Password or identity token; empty for none."""
+        ...
+
+    @property
+    def is_token(self) -> bool:
+        """Whether `secret` is an identity token, to be exchanged at the token server."""
+        ...
+
+
+class ImageLoader(Protocol):
+    """A container runtime's image store that takes archives."""
+
+    async def load(self, archive: Path) -> None:
+        """Load an OCI archive (with docker's manifest.json) of one or more images.
+
+        Raises:
+            OutputError: The runtime refused it.
+        """
+        ...
+
+
+class Desk(Protocol):
+    """What an exporter may use to finish an output; made by the composition root."""
+
+    @property
+    def registry(self) -> Registry:
+        """For outputs that push."""
+        ...
+
+    @property
+    def workspace(self) -> Path:
+        """A private directory of this run, removed at its end."""
+        ...
+
+    def loader(self) -> ImageLoader | None:
+        """The image store of the builder's docker daemon, if it has one."""
+        ...
+
+    async def write_stdout(self, file: Path) -> None:
+        """Copy a file to standard output."""
+        ...
+
+
+class Exporter(Protocol):
+    """One kind of output, in two phases: what each cell hands over, and what is made of it."""
+
+    def requests(
+        self, target: Target, output: Output, cell: Cell, desk: Desk
+    ) -> ExportRequest | None:
+        """Return what this cell must hand over for the output; None for nothing.
+
+        Pure but for choosing paths below ``desk.workspace`` and the destination.
+
+        Raises:
+            UnsupportedOutputError: The output lacks something or asks for something impossible.
+        """
+        ...
+
+    async def finish(
+        self,
+        target: Target,
+        output: Output,
+        cells: Sequence[tuple[Cell, Descriptor | None]],
+        desk: Desk,
+    ) -> Finished:
+        """Assemble the cells' parts: everything but names that others can see.
+
+        After this all content is in its place (pushed by digest, or written beside its
+        destination) and checked; no tag has moved and no destination was replaced.
+
+        Raises:
+            ContentError: The parts do not fit together or are not what was asked for.
+            RegistryError: The registry refused or failed.
+            OutputError: A file cannot be written.
+        """
+        ...
+
+
+class Finished(Protocol):
+    """An output whose content is complete and only has to become visible."""
+
+    @property
+    def root(self) -> Descriptor | None:
+        """The assembled image, if the output is one."""
+        ...
+
+    async def publish(self) -> tuple[Publication, ...]:
+        """Make it visible: move tags, rename files. Idempotent.
+
+        Raises:
+            RegistryError: The registry refused or failed.
+            OutputError: A file cannot be written.
+        """
+        ...
+
+
+class BlobSource(Protocol):
+    """A local store that BuildKit may read blobs from during a build."""
+
+    def path(self, digest: Digest) -> Path:
+        """Return where a blob is, whether or not it exists."""
+        ...

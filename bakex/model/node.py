@@ -1,0 +1,92 @@
+"""Nodes: places where builds run, and what a probe found there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING, NewType
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from bakex.model.platform import Platform
+
+NodeName = NewType("NodeName", str)
+
+
+class Wire(StrEnum):
+    """How BuildKit's API is reached once a byte stream is open."""
+
+    BUILDKIT = "buildkit"  # HTTP/2 at once; the session travels in Control.Session
+    DOCKER = "docker"  # HTTP/1.1 upgrades on /grpc and /session
+
+
+class Feature(StrEnum):
+    """What a daemon can do, found by asking it and never by its version."""
+
+    IMAGE_PUSH = "image-push"  # pushes by digest
+    OCI_EXPORT = "oci-export"  # hands over image content
+    MULTIPLE_EXPORTS = "multiple-exports"  # several exporters in one solve
+    ATTESTATIONS = "attestations"
+    NAMED_CONTEXTS = "named-contexts"
+    OCI_LAYOUT_CONTEXTS = "oci-layout-contexts"
+    REMOTE_CACHE = "remote-cache"  # registry/local cache export
+    IMAGE_LOAD = "image-load"  # has an image store behind a docker API
+    SOURCE_DATE_EPOCH = "source-date-epoch"
+    LOCAL_SESSION_ID = "local-session-id"
+
+
+class Speed(StrEnum):
+    """How a node runs the code of a platform."""
+
+    NATIVE = "native"
+    EMULATED = "emulated"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoint:
+    """Where a node is and how it is spoken to.
+
+    Attributes:
+        name: Its name in the builder; unique there.
+        address: ``unix:///path`` or ``tcp://host:port``.
+        wire: What is spoken on that address.
+        tls_ca: Path of the authority's certificate; empty for no TLS.
+        tls_cert: Path of the client certificate.
+        tls_key: Path of the client's key.
+        tls_verify: Whether the server's certificate must be valid.
+        host_network: RUN steps use the host's network because the daemon has none of its own.
+        origin: Why this endpoint was chosen, for messages: "DOCKER_HOST", "--builder", ...
+    """
+
+    name: NodeName
+    address: str
+    wire: Wire
+    tls_ca: str = ""
+    tls_cert: str = ""
+    tls_key: str = ""
+    tls_verify: bool = True
+    host_network: bool = False
+    origin: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeInfo:
+    """What a probe found.
+
+    Attributes:
+        platforms: What it builds, in the daemon's order, each with how; native ones first.
+        labels: The worker's labels, such as the host-gateway address.
+        version: As reported; for people only.
+    """
+
+    endpoint: Endpoint
+    platforms: Mapping[Platform, Speed]
+    features: frozenset[Feature]
+    labels: Mapping[str, str] = field(default_factory=dict[str, str])
+    version: str = ""
+
+    @property
+    def name(self) -> NodeName:
+        """The endpoint's name."""
+        return self.endpoint.name

@@ -1,0 +1,1 @@
+"""How a daemon is found, started and reached."""

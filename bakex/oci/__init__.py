@@ -1,0 +1,1 @@
+"""Content: stores, copying, assembly."""

@@ -1,0 +1,1 @@
+"""Targets and nodes in, a plan out. Pure."""

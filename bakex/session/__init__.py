@@ -1,0 +1,1 @@
+"""What the client serves to BuildKit during a build."""

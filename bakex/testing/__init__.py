@@ -1,0 +1,1 @@
+"""Fakes and checkers for the seams; public."""
