@@ -29,6 +29,7 @@ class Settings:
         state: Directory of what must survive: private engines, journals.
         cache: Directory of what can be made again.
         engine_prefix: Extra directory in which daemon programs are looked for.
+        machine: ``os/architecture`` of this machine in Go's words, not normalised further.
     """
 
     environ: Mapping[str, str] = field(repr=False)
@@ -43,6 +44,7 @@ class Settings:
     state: Path
     cache: Path
     engine_prefix: Path
+    machine: str = "linux/amd64"
 
 
 def load(environ: Mapping[str, str] | None = None, *, cwd: Path | None = None) -> Settings:
@@ -63,5 +65,12 @@ def load(environ: Mapping[str, str] | None = None, *, cwd: Path | None = None) -
         progress=env.get("BAKEX_PROGRESS") or env.get("BUILDKIT_PROGRESS", ""),
         state=state,
         cache=cache,
+        machine=_machine(),
         engine_prefix=Path(env.get("BAKEX_ENGINE_PREFIX") or cache / "engine" / "prefix"),
     )
+
+
+def _machine() -> str:
+    names = {"x86_64": "amd64", "aarch64": "arm64/v8", "arm64": "arm64/v8", "armv7l": "arm/v7"}
+    found = os.uname()
+    return f"{found.sysname.lower()}/{names.get(found.machine, found.machine)}"

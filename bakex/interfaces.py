@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from bakex.events import EventSink
     from bakex.model.descriptor import Descriptor
     from bakex.model.digest import Digest
-    from bakex.model.node import Endpoint, NodeInfo
+    from bakex.model.node import Endpoint, NodeInfo, NodeName
     from bakex.model.outputs import Output
     from bakex.model.plan import Cell
     from bakex.model.publication import Publication
@@ -232,7 +232,11 @@ class Desk(Protocol):
         ...
 
     def loader(self) -> ImageLoader | None:
-        """The image store of the builder's docker daemon, if it has one."""
+        """The image store of the user's docker daemon, if there is one."""
+        ...
+
+    def keeps_images(self, node: NodeName) -> bool:
+        """Whether that node's own image store is the one in which the user looks for images."""
         ...
 
     async def write_stdout(self, file: Path) -> None:
@@ -281,6 +285,11 @@ class Finished(Protocol):
     @property
     def root(self) -> Descriptor | None:
         """The assembled image, if the output is one."""
+        ...
+
+    @property
+    def moves_tags(self) -> bool:
+        """Whether publishing changes a registry; such outputs are published after all others."""
         ...
 
     async def publish(self) -> tuple[Publication, ...]:

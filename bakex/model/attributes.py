@@ -6,12 +6,12 @@ reference documentation are loops over this table. Nothing else lists attribute 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from enum import Enum
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from dataclasses import Field
 
 _KEY = "bakex.attr"
@@ -32,8 +32,43 @@ class Shape(Enum):
     BOOLEAN = "boolean"
     STRINGS = "strings"  # list of strings
     MAPPING = "mapping"  # map of strings
-    COMPOSITES = "composites"  # list of strings or objects; the field's type parses both
+    COMPOSITES = "composites"  # list of strings or objects; `Attr.composite` reads both
     OBJECT = "object"
+
+
+class Composite(Protocol):
+    """A value that is written as text or as an object: an output, a secret ..."""
+
+    @classmethod
+    def parse(cls, text: str) -> tuple[Self, ...]:
+        """Read text, usually into one value; the inverse of `format`.
+
+        Raises:
+            DefinitionError: Not of the form.
+        """
+        ...
+
+    @classmethod
+    def of(cls, fields: Mapping[str, object]) -> Self:
+        """Make one of the keys of an object; values are texts or lists of texts.
+
+        Raises:
+            DefinitionError: A key that is missing, or a value that it cannot have.
+        """
+        ...
+
+    @property
+    def key(self) -> str:
+        """Equal for two values of which the later replaces the earlier."""
+        ...
+
+    def format(self) -> str:
+        """Write it as text."""
+        ...
+
+    def document(self) -> dict[str, object]:
+        """Return the object that ``--print`` shows, keys in their order there."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +81,10 @@ class Attr:
         merge: How inheritance, repeated blocks and later files combine values.
         set_name: Spelling under ``--set``; empty when it cannot be overridden.
         escaped: Whether ``--print`` escapes template markers in its texts.
+        composite: The type of the elements, for `Shape.COMPOSITES`.
+        set_extends: Whether ``--set`` with ``=`` joins the list as ``+=`` does.
+        nullable: Whether null means unset; it is an error otherwise.
+        sparse: Whether a null element leaves its key alone; it is an error otherwise.
         doc: One sentence for the reference page and the schema.
     """
 
@@ -54,10 +93,17 @@ class Attr:
     merge: Merge
     set_name: str = ""
     escaped: bool = False
+    composite: type[Composite] | None = None
+    set_extends: bool = False
+    nullable: bool = True
+    sparse: bool = False
     doc: str
 
     def field(self, default: Any) -> Any:  # noqa: ANN401 - dataclasses.field is typed so, too
         """Return the dataclass field of this attribute."""
+        if isinstance(default, Mapping):
+            # Python 3.11's dataclasses take an unhashable default for a mutable one.
+            return field(default_factory=lambda: default, metadata={_KEY: self})
         return field(default=default, metadata={_KEY: self})
 
 

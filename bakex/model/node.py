@@ -56,6 +56,7 @@ class Endpoint:
         tls_key: Path of the client's key.
         tls_verify: Whether the server's certificate must be valid.
         host_network: RUN steps use the host's network because the daemon has none of its own.
+        private: It is bakex's own engine: nobody looks for images in its store.
         origin: Why this endpoint was chosen, for messages: "DOCKER_HOST", "--builder", ...
     """
 
@@ -67,6 +68,7 @@ class Endpoint:
     tls_key: str = ""
     tls_verify: bool = True
     host_network: bool = False
+    private: bool = False
     origin: str = ""
 
 

@@ -1,0 +1,35 @@
+"""The composition root: the only package that knows every stage.
+
+`define` turns bake files into targets; `Client` plans and runs them. Names load on first use, so
+that reading a bake file does not pay for the network.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from bakex.api.client import Client as Client
+    from bakex.api.definition import define as define
+    from bakex.api.definition import listing as listing
+    from bakex.api.engine import private_engine as private_engine
+
+__all__ = ["Client", "define", "listing", "private_engine"]
+
+_HOMES = {
+    "Client": "bakex.api.client",
+    "define": "bakex.api.definition",
+    "listing": "bakex.api.definition",
+    "private_engine": "bakex.api.engine",
+}
+
+
+def __getattr__(name: str) -> object:
+    """Load a public name on first use (PEP 562)."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'bakex.api' has no attribute {name!r}")
+    from importlib import import_module  # noqa: PLC0415 - start-up budget
+
+    value: object = getattr(import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value

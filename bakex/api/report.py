@@ -1,0 +1,75 @@
+"""The report of a run, composed from what its stages returned."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from bakex.model.publication import Report, TargetReport
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from bakex.interfaces import Finished
+    from bakex.model.descriptor import Descriptor
+    from bakex.model.plan import Cell, CellId, Plan
+    from bakex.model.publication import Publication
+    from bakex.model.result import CellResult
+
+
+def compose(
+    plan: Plan,
+    results: Mapping[CellId, CellResult],
+    finished: Sequence[tuple[str, Finished]],
+    publications: Sequence[Publication],
+) -> Report:
+    """Return one entry for each requested target, in the order in which they were asked for."""
+    targets: dict[str, TargetReport] = {}
+    for name in plan.requested:
+        roots = [output.root for owner, output in finished if owner == name and output.root]
+        root = roots[0] if roots else None
+        places = tuple(p for p in publications if p.target == name)
+        cells = plan.of(name)
+        targets[name] = TargetReport(
+            name=name,
+            root=root,
+            publications=places,
+            metadata=_metadata(cells, results, root, places),
+        )
+    return Report(targets=targets, cells=tuple(cell.id for cell in plan.cells))
+
+
+def _metadata(
+    cells: Sequence[Cell],
+    results: Mapping[CellId, CellResult],
+    root: Descriptor | None,
+    places: Sequence[Publication],
+) -> dict[str, object]:
+    """Return what the metadata file says of a target: the reference's keys, then our own.
+
+    Source: buildx commands/build.go decodeExporterResponse; extra keys only under ``bakex.``.
+    """
+    document: dict[str, object] = {}
+    if len(cells) == 1:
+        document.update(results[cells[0].id].metadata)
+    document["buildx.build.ref"] = results[cells[0].id].ref
+    if root is not None:
+        document["containerimage.digest"] = str(root.digest)
+        document["containerimage.descriptor"] = root.to_json()
+    names = [p.place for p in places if p.kind == "registry"]
+    if names:
+        document["image.name"] = ",".join(names)
+    document["bakex.platforms"] = [
+        {
+            "platform": str(cell.platform),
+            "node": cell.node,
+            "speed": str(cell.speed),
+            "ref": results[cell.id].ref,
+            "digest": _image_digest(results[cell.id]),
+        }
+        for cell in cells
+    ]
+    return document
+
+
+def _image_digest(result: CellResult) -> str | None:
+    return next((str(d.digest) for d in result.exports if d is not None), None)

@@ -1,0 +1,39 @@
+from __future__ import annotations
+
+import pytest
+
+from bakex.model.node import Speed
+from bakex.model.platform import Platform
+from bakex.plan.matching import speed
+from bakex.testing.fakes import fake_node
+
+NODE = fake_node(
+    "n", native=("linux/amd64", "linux/amd64/v3", "linux/386"), emulated=("linux/arm/v7",)
+)
+
+
+@pytest.mark.parametrize(
+    ("platform", "expected"),
+    [
+        ("linux/amd64", Speed.NATIVE),
+        ("linux/amd64/v2", Speed.NATIVE),
+        ("linux/amd64/v4", None),
+        ("linux/386", Speed.NATIVE),
+        ("linux/arm/v7", Speed.EMULATED),
+        ("linux/arm/v6", Speed.EMULATED),
+        ("linux/arm/v5", Speed.EMULATED),
+        ("linux/arm/v8", None),
+        ("linux/arm64", None),
+        ("windows/amd64", None),
+        ("linux/arm/weird", None),
+    ],
+)
+def test_newer_hardware_runs_older_code_and_not_the_reverse(
+    platform: str, expected: Speed | None
+) -> None:
+    assert speed(NODE, Platform.parse(platform)) is expected
+
+
+def test_an_exact_match_wins_over_a_compatible_one() -> None:
+    node = fake_node("n", native=("linux/arm/v8",), emulated=("linux/arm/v6",))
+    assert speed(node, Platform.parse("linux/arm/v6")) is Speed.EMULATED
