@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from bakex.api.client import Client as Client
     from bakex.api.definition import define as define
-    from bakex.api.definition import listing as listing
+    from bakex.api.definition import read as read
     from bakex.api.engine import private_engine as private_engine
 
-__all__ = ["Client", "define", "listing", "private_engine"]
+__all__ = ["Client", "define", "private_engine", "read"]
 
 _HOMES = {
     "Client": "bakex.api.client",
     "define": "bakex.api.definition",
-    "listing": "bakex.api.definition",
+    "read": "bakex.api.definition",
     "private_engine": "bakex.api.engine",
 }
 

@@ -1,1 +1,1 @@
-"""The command line."""
+"""The command line: parses, calls `bakex.api`, prints, returns a code."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from enum import Enum
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self, TypeVar, cast
 
 if TYPE_CHECKING:
     from dataclasses import Field
@@ -22,6 +22,7 @@ class Merge(Enum):
 
     REPLACE = "replace"  # the later one, when it is set
     EXTEND = "extend"  # earlier then later, duplicates dropped
+    APPEND = "append"  # earlier then later, everything kept
     UPDATE = "update"  # by key; the earlier entry keeps its place
 
 
@@ -85,6 +86,7 @@ class Attr:
         set_extends: Whether ``--set`` with ``=`` joins the list as ``+=`` does.
         nullable: Whether null means unset; it is an error otherwise.
         sparse: Whether a null element leaves its key alone; it is an error otherwise.
+        blank_removes: Whether an empty element removes its key.
         doc: One sentence for the reference page and the schema.
     """
 
@@ -97,13 +99,15 @@ class Attr:
     set_extends: bool = False
     nullable: bool = True
     sparse: bool = False
+    blank_removes: bool = False
     doc: str
 
     def field(self, default: Any) -> Any:  # noqa: ANN401 - dataclasses.field is typed so, too
         """Return the dataclass field of this attribute."""
         if isinstance(default, Mapping):
             # Python 3.11's dataclasses take an unhashable default for a mutable one.
-            return field(default_factory=lambda: default, metadata={_KEY: self})
+            shared = cast("Mapping[str, Any]", default)
+            return field(default_factory=lambda: shared, metadata={_KEY: self})
         return field(default=default, metadata={_KEY: self})
 
 

@@ -55,6 +55,7 @@ class Endpoint:
         tls_cert: Path of the client certificate.
         tls_key: Path of the client's key.
         tls_verify: Whether the server's certificate must be valid.
+        tls_server_name: Name that the certificate must have; empty for the host of the address.
         host_network: RUN steps use the host's network because the daemon has none of its own.
         private: It is bakex's own engine: nobody looks for images in its store.
         origin: Why this endpoint was chosen, for messages: "DOCKER_HOST", "--builder", ...
@@ -67,6 +68,7 @@ class Endpoint:
     tls_cert: str = ""
     tls_key: str = ""
     tls_verify: bool = True
+    tls_server_name: str = ""
     host_network: bool = False
     private: bool = False
     origin: str = ""

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
-from bakex.errors import DefinitionError
+from bakex.errors import ContentError, DefinitionError
 from bakex.model.digest import Digest
 
 HUB = "docker.io"
@@ -14,8 +14,10 @@ _HUB_NAMES = frozenset({HUB, "index.docker.io", "registry-1.docker.io"})
 _HOST = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?)(?::[0-9]+)?")
 _WORD = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
 _PATH = re.compile(rf"{_WORD}(?:/{_WORD})*")
-
 _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
+# Only addresses and the reserved name: a host called 127.example.com is not this machine.
+_LOOPBACK = re.compile(r"localhost|127(?:\.[0-9]{1,3}){3}|\[::1\]", re.IGNORECASE)
+_HINT = "write [host/]path[:tag], path in lower case"
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -50,10 +52,13 @@ class Reference:
             and len(host) + len(path) < 255
         )
         if not well_formed:
+            raise DefinitionError(f"invalid reference {text!r}", hint=_HINT)
+        try:
+            return cls(host, path, tag, Digest.parse(digest) if at else None)
+        except ContentError as error:
             raise DefinitionError(
-                f"invalid reference {text!r}", hint="write [host/]path[:tag], path in lower case"
-            )
-        return cls(host, path, tag, Digest.parse(digest) if at else None)
+                f"invalid reference {text!r}", detail=error.summary, hint=_HINT
+            ) from None
 
     @property
     def repository(self) -> str:
@@ -68,9 +73,28 @@ class Reference:
     @property
     def is_local(self) -> bool:
         """Whether the host is a loopback address, where plain HTTP is allowed."""
-        name = self.host.rsplit(":", 1)[0] if not self.host.endswith("]") else self.host
-        return name == "localhost" or name.startswith("127.") or name == "[::1]"
+        return is_loopback(self.host)
+
+    def tagged(self, tag: str) -> Self:
+        """Return the reference of a tag in the same repository.
+
+        Raises:
+            DefinitionError: Not a tag.
+        """
+        if not _TAG.fullmatch(tag):
+            raise DefinitionError(f"invalid tag {tag!r}")
+        return replace(self, tag=tag, digest=None)
+
+    def pinned(self, digest: Digest) -> Self:
+        """Return the reference of content in the same repository, without a tag."""
+        return replace(self, tag="", digest=digest)
 
     def __str__(self) -> str:
         tag = f":{self.tag}" if self.tag else ""
         return f"{self.repository}{tag}" + (f"@{self.digest}" if self.digest else "")
+
+
+def is_loopback(host: str) -> bool:
+    """Return whether ``host[:port]`` is an address of this machine itself."""
+    name = host if host.endswith("]") else host.rsplit(":", 1)[0]
+    return _LOOPBACK.fullmatch(name) is not None

@@ -10,16 +10,16 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from bakex.model.attestations import Attestation
 from bakex.model.attributes import Attr, Merge, Shape
+from bakex.model.caches import CacheEntry
+from bakex.model.outputs import Output
+from bakex.model.policy import Policy
+from bakex.model.secrets import Secret
+from bakex.model.ssh import Ssh
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-    from bakex.model.attestations import Attestation
-    from bakex.model.caches import CacheEntry
-    from bakex.model.outputs import Output
-    from bakex.model.secrets import Secret
-    from bakex.model.ssh import Ssh
 
 _NONE: Mapping[str, str] = MappingProxyType({})
 _STRING, _BOOLEAN, _STRINGS = Shape.STRING, Shape.BOOLEAN, Shape.STRINGS
@@ -37,15 +37,17 @@ class Target:
 
     name: str
     description: str = Attr(
-        name="description", shape=_STRING, merge=_REPLACE,
+        name="description", shape=_STRING, merge=_REPLACE, nullable=False,
         doc="What the target is for; shown by listings.",
     ).field("")  # fmt: skip
     annotations: tuple[str, ...] = Attr(
-        name="annotations", shape=_STRINGS, merge=_EXTEND, set_name="annotations", escaped=True,
+        name="annotations", shape=_STRINGS, merge=_EXTEND, set_name="annotations",
+        escaped=True, set_extends=True,
         doc="OCI annotations: [index|manifest|index-descriptor|manifest-descriptor[platform]:]k=v.",
     ).field(())  # fmt: skip
     attest: tuple[Attestation, ...] = Attr(
         name="attest", shape=_COMPOSITES, merge=_UPDATE, set_name="attest",
+        composite=Attestation, nullable=False, set_extends=True,
         doc="Attestations to make: type=provenance or type=sbom, with options.",
     ).field(())  # fmt: skip
     context: str | None = Attr(
@@ -54,6 +56,7 @@ class Target:
     ).field(None)  # fmt: skip
     contexts: Mapping[str, str] = Attr(
         name="contexts", shape=_MAPPING, merge=_UPDATE, set_name="contexts",
+        blank_removes=True,
         doc="Named contexts: directories, URLs, docker-image://, oci-layout:// or target:NAME.",
     ).field(_NONE)  # fmt: skip
     dockerfile: str | None = Attr(
@@ -65,11 +68,11 @@ class Target:
         doc="Text of the Dockerfile, instead of a file.",
     ).field(None)  # fmt: skip
     args: Mapping[str, str] = Attr(
-        name="args", shape=_MAPPING, merge=_UPDATE, set_name="args", escaped=True,
+        name="args", shape=_MAPPING, merge=_UPDATE, set_name="args", escaped=True, sparse=True,
         doc="Build arguments.",
     ).field(_NONE)  # fmt: skip
     labels: Mapping[str, str] = Attr(
-        name="labels", shape=_MAPPING, merge=_UPDATE, set_name="labels", escaped=True,
+        name="labels", shape=_MAPPING, merge=_UPDATE, set_name="labels", escaped=True, sparse=True,
         doc="Labels of the image.",
     ).field(_NONE)  # fmt: skip
     tags: tuple[str, ...] = Attr(
@@ -78,10 +81,12 @@ class Target:
     ).field(())  # fmt: skip
     cache_from: tuple[CacheEntry, ...] = Attr(
         name="cache-from", shape=_COMPOSITES, merge=_EXTEND, set_name="cache-from",
+        composite=CacheEntry, nullable=False,
         doc="External caches to read.",
     ).field(())  # fmt: skip
     cache_to: tuple[CacheEntry, ...] = Attr(
         name="cache-to", shape=_COMPOSITES, merge=_REPLACE, set_name="cache-to",
+        composite=CacheEntry, nullable=False,
         doc="External caches to write.",
     ).field(())  # fmt: skip
     target: str | None = Attr(
@@ -90,10 +95,12 @@ class Target:
     ).field(None)  # fmt: skip
     secret: tuple[Secret, ...] = Attr(
         name="secret", shape=_COMPOSITES, merge=_UPDATE, set_name="secrets",
+        composite=Secret, nullable=False,
         doc="Secrets for build steps: id with src or env.",
     ).field(())  # fmt: skip
     ssh: tuple[Ssh, ...] = Attr(
         name="ssh", shape=_COMPOSITES, merge=_UPDATE, set_name="ssh",
+        composite=Ssh, nullable=False,
         doc="SSH agents or keys for build steps.",
     ).field(())  # fmt: skip
     platforms: tuple[str, ...] = Attr(
@@ -102,6 +109,7 @@ class Target:
     ).field(())  # fmt: skip
     output: tuple[Output, ...] = Attr(
         name="output", shape=_COMPOSITES, merge=_REPLACE, set_name="output",
+        composite=Output, nullable=False,
         doc="Where the result goes.",
     ).field(())  # fmt: skip
     pull: bool | None = Attr(
@@ -129,7 +137,7 @@ class Target:
         doc="Resource limits of RUN steps: name=soft[:hard].",
     ).field(())  # fmt: skip
     resources: Mapping[str, str] | None = Attr(
-        name="resources", shape=Shape.OBJECT, merge=_UPDATE, set_name="resources",
+        name="resources", shape=Shape.OBJECT, merge=_UPDATE, set_name="resources", nullable=False,
         doc="CPU and memory limits of RUN steps.",
     ).field(None)  # fmt: skip
     call: str | None = Attr(
@@ -138,13 +146,16 @@ class Target:
     ).field(None)  # fmt: skip
     entitlements: tuple[str, ...] = Attr(
         name="entitlements", shape=_STRINGS, merge=_EXTEND, set_name="entitlements",
+        set_extends=True,
         doc="Privileges that build steps ask for.",
     ).field(())  # fmt: skip
     extra_hosts: Mapping[str, str] = Attr(
         name="extra-hosts", shape=_MAPPING, merge=_UPDATE, set_name="extra-hosts", escaped=True,
+        sparse=True,
         doc="Additional host names of RUN steps.",
     ).field(_NONE)  # fmt: skip
-    policy: tuple[Mapping[str, str], ...] = Attr(
-        name="policy", shape=_COMPOSITES, merge=_EXTEND, set_name="policy",
+    policy: tuple[Policy, ...] = Attr(
+        name="policy", shape=_COMPOSITES, merge=Merge.APPEND, set_name="policy",
+        composite=Policy, nullable=False, set_extends=True,
         doc="Source policies.",
     ).field(())  # fmt: skip

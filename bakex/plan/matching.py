@@ -22,7 +22,7 @@ _VARIANTS = {
 
 def speed(node: NodeInfo, platform: Platform) -> Speed | None:
     """Return how a node runs a platform's code; None if it cannot."""
-    for candidate in (platform, *_newer(platform)):
+    for candidate in (platform, *_newer(platform), *_wider(platform)):
         if (found := node.platforms.get(candidate)) is not None:
             return found
     return None
@@ -35,3 +35,15 @@ def _newer(platform: Platform) -> tuple[Platform, ...]:
     newer = variants[: variants.index(platform.variant)]
     # Nearest first, so that what is reported is the closest match.
     return tuple(Platform(platform.os, platform.architecture, v) for v in reversed(newer))
+
+
+def _wider(platform: Platform) -> tuple[Platform, ...]:
+    """Return what includes a platform: an arm64 stands for arm as well.
+
+    BuildKit up to at least 0.13 leaves arm out of a worker's list where arm64 is in it, emulated or
+    not, because it compares platforms with this rule (worker.Platforms); buildx places by it, too.
+    That arm is missing therefore says nothing.
+    """
+    if platform.architecture != "arm" or platform.variant not in _VARIANTS["arm"]:
+        return ()
+    return (Platform.of(platform.os, "arm64"),)

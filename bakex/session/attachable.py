@@ -6,7 +6,7 @@ that carry raw protobuf messages, so hot paths may encode by hand and tests need
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Protocol
@@ -69,6 +69,14 @@ class Call(Protocol):
 
     async def send(self, message: bytes) -> None:
         """Send a message; waits while the connection is congested."""
+        ...
+
+    async def send_all(self, messages: Sequence[bytes]) -> None:
+        """Send messages, in order, as `send` would one by one, but at a fraction of the cost.
+
+        For many small messages. One task at a time may send: a message that waits for room is
+        under way in parts.
+        """
         ...
 
 

@@ -37,3 +37,13 @@ def test_newer_hardware_runs_older_code_and_not_the_reverse(
 def test_an_exact_match_wins_over_a_compatible_one() -> None:
     node = fake_node("n", native=("linux/arm/v8",), emulated=("linux/arm/v6",))
     assert speed(node, Platform.parse("linux/arm/v6")) is Speed.EMULATED
+
+
+@pytest.mark.parametrize("arm", ["linux/arm/v7", "linux/arm/v6", "linux/arm/v8"])
+def test_an_arm64_stands_for_arm(arm: str) -> None:
+    # Workers of BuildKit 0.13 do not list arm where they list arm64.
+    emulating = fake_node("n", native=("linux/amd64",), emulated=("linux/arm64",))
+    assert speed(emulating, Platform.parse(arm)) is Speed.EMULATED
+    board = fake_node("n", native=("linux/arm64",))
+    assert speed(board, Platform.parse(arm)) is Speed.NATIVE
+    assert speed(board, Platform.parse("linux/arm/weird")) is None

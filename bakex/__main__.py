@@ -1,0 +1,10 @@
+"""`python -m bakex` is `bakex`."""
+
+from __future__ import annotations
+
+import sys
+
+from bakex.cli.main import entry
+
+if __name__ == "__main__":
+    sys.exit(entry())

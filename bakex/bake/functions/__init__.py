@@ -1,0 +1,1 @@
+"""The standard functions of bake files."""

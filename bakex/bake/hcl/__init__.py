@@ -1,0 +1,1 @@
+"""The language of bake files: text to syntax tree, syntax tree to values."""

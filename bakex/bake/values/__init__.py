@@ -1,0 +1,1 @@
+"""The values of bake files: types, conversion, comparison, text forms."""

@@ -1,0 +1,86 @@
+"""The `bakex` command: fast paths, dispatch, and turning failures into words and exit codes."""
+
+from __future__ import annotations
+
+import sys
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from bakex.cli.backend import Installed, Invocation
+from bakex.cli.streams import prepare, put, say, settle
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from bakex.cli.backend import Backend
+
+COMMANDS: Mapping[str, str] = MappingProxyType(
+    {
+        "bake": "Build the targets of a bake file.",
+        "plan": "Show what bake would do, and where.",
+        "engine": "Start, stop or remove bakex's own private engine.",
+        "version": "Show the version, and what it runs on.",
+    }
+)
+
+_INTERRUPTED = 130  # 128 + SIGINT
+_BROKEN_PIPE = 141  # 128 + SIGPIPE: what a program that does not handle it ends with
+
+
+def entry(argv: Sequence[str] | None = None, *, backend: Backend | None = None) -> int:
+    """Run the command line and return its exit code.
+
+    Args:
+        argv: Arguments without the program's name; those of this process if None.
+        backend: What commands call; the real one if None.
+    """
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    prepare()
+    invocation = Invocation(backend or Installed())
+    try:
+        code = _run(arguments, invocation)
+    except BrokenPipeError:
+        code = _BROKEN_PIPE
+    except KeyboardInterrupt:  # before or after a run; during one, `interrupts` handles signals
+        say("interrupted")
+        code = _INTERRUPTED
+    settle()
+    return code
+
+
+def _run(arguments: Sequence[str], invocation: Invocation) -> int:
+    try:
+        if arguments in (["--version"], ["-V"]):
+            from bakex._version import __version__  # noqa: PLC0415 - start-up budget
+
+            put(f"bakex {__version__}\n")
+            return 0
+        from bakex.cli.lazy import run  # noqa: PLC0415 - start-up budget
+        from bakex.cli.options import spelled  # noqa: PLC0415 - start-up budget
+
+        code = run(COMMANDS, spelled(arguments) or ["--help"], invocation)
+        put("")
+    except BrokenPipeError:
+        raise
+    except Exception as error:  # noqa: BLE001 - the one place where all failures end
+        return _failed(error, invocation)
+    return code
+
+
+def _failed(error: Exception, invocation: Invocation) -> int:
+    from bakex.cli.failures import explain  # noqa: PLC0415 - start-up budget
+    from bakex.cli.stop import StoppedError  # noqa: PLC0415 - start-up budget
+
+    if isinstance(error, StoppedError):
+        say("interrupted")
+        return error.exit_code
+    text, code = explain(error, debug=invocation.debug, colour=_colours(invocation))
+    say(text)
+    return code
+
+
+def _colours(invocation: Invocation) -> bool:
+    if not sys.stderr.isatty():
+        return False
+    environ = invocation.backend.settings().environ
+    return environ.get("TERM", "dumb") != "dumb" and not environ.get("NO_COLOR")

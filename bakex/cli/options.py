@@ -1,0 +1,102 @@
+"""Options that several commands have, each declared once."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+Texts = list[str] | None
+
+Targets = Annotated[
+    Texts, typer.Argument(metavar="[TARGET]...", help="Targets and groups; 'default' if none.")
+]
+Files = Annotated[
+    Texts,
+    typer.Option(
+        "--file", "-f", metavar="FILE", help="Bake file, '-' for standard input; repeatable."
+    ),
+]
+Sets = Annotated[
+    Texts,
+    typer.Option(
+        "--set", metavar="TARGET.KEY=VALUE", help="Override a target's attribute; repeatable."
+    ),
+]
+Variables = Annotated[
+    Texts, typer.Option("--var", metavar="NAME=VALUE", help="Set a variable; repeatable.")
+]
+Push = Annotated[
+    bool | None,
+    typer.Option("--push/--no-push", help="Push the results to the registries of their tags."),
+]
+Load = Annotated[
+    bool | None, typer.Option("--load/--no-load", help="Load the results into docker.")
+]
+Platforms = Annotated[
+    Texts,
+    typer.Option(
+        "--platform",
+        metavar="OS/ARCH",
+        help="Build for these platforms only, separated by commas; repeatable.",
+    ),
+]
+Outputs = Annotated[
+    Texts,
+    typer.Option(
+        "--output",
+        "-o",
+        metavar="type=TYPE,...",
+        help="Put results there instead of where targets say; repeatable.",
+    ),
+]
+NoCache = Annotated[
+    bool | None, typer.Option("--no-cache/--cache", help="Run every step, cached or not.")
+]
+Pull = Annotated[bool | None, typer.Option("--pull/--no-pull", help="Look for newer base images.")]
+Provenance = Annotated[
+    str, typer.Option(metavar="BOOL|mode=MODE", help="Attest how the result was built.")
+]
+Sbom = Annotated[
+    str, typer.Option(metavar="BOOL|generator=IMAGE", help="Attest what the result contains.")
+]
+Builder = Annotated[
+    str,
+    typer.Option(
+        metavar="ADDRESS|CONTEXT|private",
+        help="Where to build, several separated by commas; found by itself if not given.",
+    ),
+]
+Debug = Annotated[bool, typer.Option("--debug", "-D", help="Show tracebacks of errors.")]
+
+_FLAGS = frozenset({"--push", "--load", "--no-cache", "--pull", "--print", "--debug"})
+_OPPOSITES = {
+    "--push": "--no-push",
+    "--load": "--no-load",
+    "--no-cache": "--cache",
+    "--pull": "--no-pull",
+}
+_TRUE, _FALSE = frozenset({"1", "t", "true"}), frozenset({"0", "f", "false"})
+
+
+def spelled(arguments: Sequence[str]) -> list[str]:
+    """Return arguments with ``--pull=false`` and its like as the parser knows them.
+
+    Go's flags, and so every script that calls buildx, may give a boolean flag its value like that.
+    What stands behind ``--`` is left alone.
+    """
+    end = arguments.index("--") if "--" in arguments else len(arguments)
+    found: list[str] = []
+    for argument in arguments[:end]:
+        name, equals, value = argument.partition("=")
+        word = value.lower()
+        if not equals or name not in _FLAGS or word not in _TRUE | _FALSE:
+            found.append(argument)
+        elif word in _TRUE:
+            found.append(name)
+        elif name in _OPPOSITES:
+            found.append(_OPPOSITES[name])
+    return [*found, *arguments[end:]]

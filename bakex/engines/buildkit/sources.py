@@ -1,0 +1,210 @@
+"""Where a build's files come from: its context, its Dockerfile, its named contexts.
+
+Source: spec of bake files, "Named contexts"; buildx build/build.go (loadInputs).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bakex.engines.buildkit import layouts
+from bakex.errors import FrontendError, SessionError, UnsupportedAttributeError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from bakex.interfaces import LinkedContent
+    from bakex.model.target import Target
+    from bakex.session.filesync.tree import LocalDir
+
+_CWD = "cwd://"
+_SCHEMES = ("http://", "https://", "git://", "github.com/")
+_SSH = re.compile(r"ssh://|[A-Za-z0-9._-]+@[A-Za-z0-9.-]+:(?!//)")
+_SCHEME = re.compile(r"(docker-image|oci-layout|target):")
+_RESERVED = frozenset({"context", "dockerfile"})
+_DEFAULT = "Dockerfile"
+
+
+@dataclass(slots=True, kw_only=True)
+class Sources:
+    """Collects frontend attributes, directories and layouts; see `Recipe` for what they are."""
+
+    attrs: dict[str, str] = field(default_factory=dict[str, str])
+    dirs: dict[str, LocalDir] = field(default_factory=dict[str, "LocalDir"])
+    layouts: dict[str, Path] = field(default_factory=dict[str, Path])
+    dockerfile: str = _DEFAULT
+
+
+def is_remote(text: str) -> bool:
+    """Return whether a context is fetched by the daemon: an HTTP or git URL."""
+    return text.startswith(_SCHEMES) or _SSH.match(text) is not None
+
+
+def gather(target: Target, inputs: Mapping[str, LinkedContent], cwd: Path) -> Sources:
+    """Return everything a target's build reads. Looks at the disk, so call it in a thread.
+
+    Raises:
+        SessionError: A directory or layout is missing.
+        FrontendError: The Dockerfile is missing.
+        UnsupportedAttributeError: A source of a kind that cannot be offered.
+    """
+    sources = Sources()
+    _main(sources, target, cwd)
+    _dockerfile(sources, target, cwd)
+    for name, value in target.contexts.items():
+        _named(sources, target, name, value, inputs, cwd)
+    if target.contexts:
+        # An older frontend would ignore named contexts; this makes it say so instead.
+        sources.attrs["frontend.caps"] = "moby.buildkit.frontend.contexts+forward"
+    return sources
+
+
+def _main(sources: Sources, target: Target, cwd: Path) -> None:
+    text = target.context or "."
+    if is_remote(text):
+        _refuse_ssh(target, "context", text)
+        sources.attrs["context"] = text
+    elif _SCHEME.match(text):
+        raise UnsupportedAttributeError(
+            f"target {target.name!r}: context {text!r} is neither a directory nor a URL",
+            hint="images, layouts and targets can be named contexts",
+        )
+    else:
+        sources.dirs["context"] = _directory(target, "context", text, cwd)
+
+
+def _dockerfile(sources: Sources, target: Target, cwd: Path) -> None:
+    local = "context" in sources.dirs
+    name = target.dockerfile or _DEFAULT
+    if target.dockerfile_inline:
+        sources.dirs["dockerfile"] = {_DEFAULT: target.dockerfile_inline.encode()}
+        sources.attrs["filename"] = _DEFAULT
+        sources.dockerfile = "inline"
+    elif name.startswith(("http://", "https://")):
+        raise UnsupportedAttributeError(
+            f"target {target.name!r}: dockerfile {name!r} is a URL",
+            detail="A Dockerfile is read from a directory or from the context, not from a URL.",
+            hint="download it and name the file",
+        )
+    elif local or name.startswith(_CWD):
+        _local_dockerfile(sources, target, name, cwd)
+    else:
+        sources.attrs["filename"] = sources.dockerfile = name
+        return
+    if not local:
+        # With a remote context the Dockerfile would be looked for there.
+        sources.attrs["dockerfilekey"] = "dockerfile"
+
+
+def _local_dockerfile(sources: Sources, target: Target, name: str, cwd: Path) -> None:
+    if name.startswith(_CWD):
+        path, shown = cwd / name.removeprefix(_CWD), name.removeprefix(_CWD)
+    else:
+        context = (target.context or ".").removeprefix(_CWD)
+        path, shown = cwd / context / name, str(Path(context) / name)
+    if not path.exists() and path.name == _DEFAULT and path.with_name("dockerfile").exists():
+        path = path.with_name("dockerfile")
+    if not path.is_file():
+        raise FrontendError(
+            f"target {target.name!r}: there is no Dockerfile {shown!r}",
+            detail="" if not path.exists() else "There is something of that name, but no file.",
+            hint="set dockerfile, which is relative to the context",
+        )
+    real = path.resolve()
+    if path.is_symlink() and not real.is_relative_to(path.parent.resolve()):
+        # The daemon follows links only within the directory that it is offered.
+        path = real
+    sources.dirs["dockerfile"] = path.parent
+    sources.attrs["filename"] = path.name
+    sources.dockerfile = shown
+
+
+def _named(
+    sources: Sources,
+    target: Target,
+    name: str,
+    value: str,
+    inputs: Mapping[str, LinkedContent],
+    cwd: Path,
+) -> None:
+    key = f"context:{_familiar(name)}"
+    if name in inputs:
+        content = inputs[name]
+        store = _offer(sources, content.layout)
+        sources.attrs[key] = f"{layouts.PREFIX}{store}@{content.root.digest}"
+    elif value.startswith("target:"):
+        raise UnsupportedAttributeError(
+            f"target {target.name!r}: context {name!r} needs {value!r}, which was not built",
+            hint="build both targets in one run",
+        )
+    elif value.startswith(layouts.PREFIX):
+        sources.attrs[key] = _layout(sources, target, name, value, cwd)
+    elif value.startswith("docker-image://"):
+        sources.attrs[key] = value
+    elif is_remote(value):
+        _refuse_ssh(target, f"contexts.{name}", value)
+        sources.attrs[key] = value
+    else:
+        local = f"_{name}" if name in _RESERVED else name
+        sources.dirs[local] = _directory(target, f"contexts.{name}", value, cwd)
+        sources.attrs[key] = f"local:{local}"
+
+
+def _layout(sources: Sources, target: Target, name: str, value: str, cwd: Path) -> str:
+    path, tag, digest = layouts.split(value)
+    directory = cwd / path
+    if not digest:
+        found = layouts.find(directory, tag or "latest")
+        if found is None:
+            raise SessionError(
+                f"target {target.name!r}: context {name!r}: {value!r} names no image",
+                detail=f"No entry of index.json has the tag {tag or 'latest'!r}.",
+                hint="name a tag that is in the layout, or a digest",
+            )
+        digest = found
+    elif not directory.is_dir():
+        raise SessionError(
+            f"target {target.name!r}: context {name!r}: there is no directory {path!r}"
+        )
+    store = _offer(sources, directory)
+    return f"{layouts.PREFIX}{store}{':' + tag if tag else ''}@{digest}"
+
+
+def _offer(sources: Sources, directory: Path) -> str:
+    """Return the id of a layout; the same directory always has the same, to share sessions."""
+    store = "s" + hashlib.sha256(str(directory.resolve()).encode()).hexdigest()[:24]
+    sources.layouts[store] = directory
+    return store
+
+
+def _directory(target: Target, attribute: str, text: str, cwd: Path) -> Path:
+    path = cwd / text.removeprefix(_CWD)
+    if not path.is_dir():
+        found = "is not a directory" if path.exists() else "does not exist"
+        raise SessionError(
+            f"target {target.name!r}: {attribute} {text!r} {found}",
+            hint="paths are relative to the working directory",
+        )
+    return path
+
+
+def _refuse_ssh(target: Target, attribute: str, text: str) -> None:
+    if _SSH.match(text):
+        raise UnsupportedAttributeError(
+            f"target {target.name!r}: {attribute} {text!r} needs SSH",
+            detail="The build has no access to SSH keys or agents.",
+            hint="use the https:// URL, with a secret GIT_AUTH_TOKEN if it is private",
+        )
+
+
+def _familiar(name: str) -> str:
+    """Return a context's name as frontends look it up: like an image's, without its defaults."""
+    for prefix in ("docker.io/library/", "docker.io/", "index.docker.io/library/"):
+        if name.startswith(prefix):
+            name = name.removeprefix(prefix)
+            break
+    return name.removesuffix(":latest")

@@ -1,0 +1,135 @@
+"""The Status stream of one build, as events of its cell.
+
+Rules of the stream: a vertex is sent again whenever it changes and is the same while its digest is;
+logs and transfers may come before their vertex; a log chunk may end anywhere. Source: buildkit
+client/graph.go, solver/progress.go.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from bakex.diagnostics import Diagnostic, Span
+from bakex.events import LogWritten, StepChanged, TransferMoved, WarningRaised
+
+if TYPE_CHECKING:
+    from google.protobuf.timestamp_pb2 import Timestamp
+
+    from bakex._pb import bk_pb2 as pb
+    from bakex.events import EventSink
+    from bakex.interfaces import Clock
+    from bakex.model.plan import CellId
+
+WARNING_CODE = "BX4090"
+CANCELLED = "cancelled"
+TAIL_LINES = 20  # of a failed step's output are shown with its error
+_TAIL = 8 << 10  # bytes of output that are kept of each step
+
+
+class StatusFold:
+    """Emits events, and remembers what an error message needs.
+
+    Attributes:
+        seen: Whether anything has come; nothing ever does when a build fails before it starts.
+    """
+
+    def __init__(self, cell: CellId, *, dockerfile: str, clock: Clock, events: EventSink) -> None:
+        self.seen = False
+        self._cell = cell
+        self._dockerfile = dockerfile
+        self._clock = clock
+        self._events = events
+        self._names: dict[str, str] = {}
+        self._tails: dict[str, bytes] = {}
+        self._failed = ""
+
+    def apply(self, response: pb.StatusResponse) -> None:
+        """Take the next message of the stream."""
+        self.seen = True
+        at = self._clock.now()
+        for vertex in response.vertexes:
+            self._events.emit(self._step(at, vertex))
+        for status in response.statuses:
+            self._events.emit(self._transfer(at, status))
+        for log in response.logs:
+            self._tails[log.vertex] = (self._tails.get(log.vertex, b"") + log.msg)[-_TAIL:]
+            self._events.emit(
+                LogWritten(at=at, cell=self._cell, step=log.vertex, stream=log.stream, data=log.msg)
+            )
+        for warning in response.warnings:
+            diagnostic = self._diagnostic(warning)
+            self._events.emit(WarningRaised(at=at, cell=self._cell, diagnostic=diagnostic))
+
+    @property
+    def failed(self) -> str:
+        """The digest of the step that failed first; empty if none did."""
+        return self._failed
+
+    def name(self, step: str) -> str:
+        """Return the name of a step; empty if it is not known."""
+        return self._names.get(step, "")
+
+    def tail(self, step: str) -> list[str]:
+        """Return the last lines that a step wrote."""
+        text = self._tails.get(step, b"").decode("utf-8", "replace")
+        return text.splitlines()[-TAIL_LINES:]
+
+    def _step(self, at: datetime, vertex: pb.Vertex) -> StepChanged:
+        error = vertex.error
+        if "context canceled" in error:
+            error = CANCELLED
+        elif error and not self._failed:
+            self._failed = vertex.digest
+        self._names[vertex.digest] = vertex.name
+        return StepChanged(
+            at=at,
+            cell=self._cell,
+            step=vertex.digest,
+            name=vertex.name,
+            inputs=tuple(vertex.inputs),
+            started=moment(vertex.started) if vertex.HasField("started") else None,
+            completed=moment(vertex.completed) if vertex.HasField("completed") else None,
+            cached=vertex.cached,
+            error=error,
+        )
+
+    def _transfer(self, at: datetime, status: pb.VertexStatus) -> TransferMoved:
+        return TransferMoved(
+            at=at,
+            cell=self._cell,
+            step=status.vertex,
+            id=status.id or status.name,
+            current=status.current,
+            total=status.total,
+            started=moment(status.started) if status.HasField("started") else None,
+            completed=moment(status.completed) if status.HasField("completed") else None,
+        )
+
+    def _diagnostic(self, warning: pb.VertexWarning) -> Diagnostic:
+        detail = [line.decode("utf-8", "replace").strip() for line in warning.detail]
+        span = None
+        if warning.ranges:
+            first = warning.ranges[0]
+            span = Span(
+                file=self._dockerfile or warning.info.filename,
+                line=first.start.line,
+                end_line=first.end.line,
+            )
+        return Diagnostic(
+            code=WARNING_CODE,
+            summary=warning.short.decode("utf-8", "replace").strip(),
+            detail="\n".join(line for line in detail if line),
+            hint=f"see {warning.url}" if warning.url else "",
+            span=span,
+            source=warning.info.data.decode("utf-8", "replace"),
+            severity="warning",
+        )
+
+
+def moment(stamp: Timestamp) -> datetime | None:
+    """Return a timestamp in UTC; None if no date can hold it."""
+    try:
+        return stamp.ToDatetime(tzinfo=UTC)
+    except (ValueError, OverflowError):
+        return None

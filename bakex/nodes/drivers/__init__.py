@@ -1,0 +1,1 @@
+"""Daemons whose life bakex looks after."""

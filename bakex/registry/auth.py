@@ -1,0 +1,157 @@
+"""Authorization for one registry host: which header goes with a request.
+
+* The host's first answer says how it wants to be convinced; every later 401 may change that.
+* A token is asked for before the first request that needs it, for everything the work at hand
+  needs: no body is sent only to be refused.
+* Tokens are kept by scope; one for more serves for less. Requests that need the same token at the
+  same time wait for a single exchange.
+* Credentials go to this host and to the token server it names, to nobody else. A password never
+  goes to a host that offers Bearer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from bakex.registry import challenge as challenges
+from bakex.registry.credential import Credential, basic
+from bakex.registry.tokens import Scope, covers, exchange, union
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterable
+
+    from bakex.interfaces import Clock, Credentials, Keychain
+    from bakex.registry.challenge import Challenge
+    from bakex.registry.errors import Answer
+    from bakex.registry.tokens import Token, TokenRequest
+
+_MARGIN = 0.9  # a token is renewed after this part of its life
+
+
+@dataclass(frozen=True, slots=True)
+class _Held:
+    header: str = field(repr=False)
+    until: float
+
+
+class Authorizer:
+    """Knows how to be let in by one host."""
+
+    def __init__(
+        self,
+        host: str,
+        *,
+        keychain: Keychain,
+        clock: Clock,
+        ask: Callable[[TokenRequest], Awaitable[Answer]],
+    ) -> None:
+        """Take what it works with.
+
+        Args:
+            host: As references name it.
+            keychain: Where the host's credentials are.
+            clock: For the life of tokens.
+            ask: Sends a request to a token server, after checking its URL.
+        """
+        self._host = host
+        self._keychain = keychain
+        self._clock = clock
+        self._ask = ask
+        self._challenge: Challenge | None = None
+        self._tokens: dict[frozenset[Scope], _Held] = {}
+        self._locks: dict[frozenset[Scope], asyncio.Lock] = {}
+        self._credentials: Credentials | None = None
+        self._is_asked = False
+
+    def learn(self, values: Iterable[str]) -> None:
+        """Take the WWW-Authenticate headers of an answer to a request without authorization."""
+        self._challenge = challenges.preferred(challenges.parse(values))
+
+    async def header(self, scopes: frozenset[Scope]) -> str:
+        """Return the Authorization header for a request; empty for none.
+
+        Raises:
+            UnauthorizedError: The token server refused the credentials.
+            RegistryError: The token server failed.
+        """
+        challenge = self._challenge
+        if challenge is None:
+            return ""
+        if challenge.scheme == "basic":
+            credentials = await self._known()
+            named = credentials is not None and credentials.username
+            return basic(credentials) if credentials is not None and named else ""
+        return await self._token(challenge, scopes, refused="")
+
+    async def challenged(
+        self, values: Iterable[str], scopes: frozenset[Scope], refused: str
+    ) -> str | None:
+        """Return another header to try after a 401; None if there is nothing else to try.
+
+        Args:
+            values: The answer's WWW-Authenticate headers.
+            scopes: What the request needs.
+            refused: The header that was sent; it is not used again.
+
+        Raises:
+            UnauthorizedError: The token server refused the credentials.
+            RegistryError: The token server failed.
+        """
+        challenge = challenges.preferred(challenges.parse(values)) or self._challenge
+        if challenge is None:
+            return None
+        self._challenge = challenge
+        if challenge.scheme == "basic":
+            header = await self.header(scopes)
+            return header if header and header != refused else None
+        wanted = union([*scopes, *_demanded(challenge)])
+        return await self._token(challenge, wanted, refused=refused)
+
+    async def _token(self, challenge: Challenge, scopes: frozenset[Scope], *, refused: str) -> str:
+        async with self._locks.setdefault(scopes, asyncio.Lock()):
+            self._tokens = {
+                granted: held
+                for granted, held in self._tokens.items()
+                if held.header != refused and held.until > self._clock.monotonic()
+            }
+            for granted, held in self._tokens.items():
+                if covers(granted, scopes):
+                    return held.header
+            return await self._fetch(challenge, scopes)
+
+    async def _fetch(self, challenge: Challenge, scopes: frozenset[Scope]) -> str:
+        credentials = await self._known()
+        steps = exchange(challenge, scopes, credentials)
+        request = next(steps)
+        token: Token | None = None
+        while token is None:
+            answer = await self._ask(request)
+            try:
+                request = steps.send(answer)
+            except StopIteration as end:
+                token = end.value
+        if token.refresh and credentials is not None and credentials.is_token:
+            self._credentials = Credential(secret=token.refresh, is_token=True)
+        header = f"Bearer {token.value}"
+        until = self._clock.monotonic() + token.life_s * _MARGIN
+        self._tokens[scopes] = _Held(header, until)
+        return header
+
+    async def _known(self) -> Credentials | None:
+        if not self._is_asked:
+            self._credentials = await self._keychain.credentials(self._host)
+            self._is_asked = True
+        return self._credentials
+
+
+def _demanded(challenge: Challenge) -> list[Scope]:
+    """Return the scopes of a challenge; what is not about repositories is left out."""
+    found: list[Scope] = []
+    for text in challenge.parameters.get("scope", "").split():
+        kind, _, rest = text.partition(":")
+        name, _, actions = rest.rpartition(":")
+        if kind == "repository" and name and actions:
+            found.append(Scope(name, frozenset(actions.split(","))))
+    return found

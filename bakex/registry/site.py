@@ -1,0 +1,74 @@
+"""One registry host: where it is, how it lets in, and how much it is asked at a time."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from bakex.model.reference import HUB, is_loopback
+from bakex.registry.auth import Authorizer
+from bakex.registry.retry import Gate
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from bakex.interfaces import Clock, Keychain
+    from bakex.model.digest import Digest
+    from bakex.registry.errors import Answer
+    from bakex.registry.tokens import TokenRequest
+
+_HUB_API = "registry-1.docker.io"
+_REQUESTS = 16  # in flight at a time; enough to hide 30 ms per request (spec/registry 0.1)
+_LARGE = 6  # uploads of large blobs at a time: more only share the same link
+
+
+class Site:
+    """A host, as all repositories on it share it.
+
+    Attributes:
+        host: As references name it; ``docker.io`` for Docker Hub.
+        base: ``https://host``; empty until the first request found out.
+        insecure: Unverified TLS and plain HTTP were allowed for it.
+        homes: Repositories known to hold a blob, to mount it from.
+        slots: Limits requests.
+        large: Limits uploads of large blobs.
+        opening: Held while `base` is being found out.
+    """
+
+    def __init__(
+        self,
+        host: str,
+        *,
+        keychain: Keychain,
+        clock: Clock,
+        ask: Callable[[Site, TokenRequest], Awaitable[Answer]],
+    ) -> None:
+        async def ask_here(request: TokenRequest) -> Answer:
+            return await ask(self, request)
+
+        self.host = host
+        self.base = ""
+        self.insecure = False
+        self.auth = Authorizer(host, keychain=keychain, clock=clock, ask=ask_here)
+        self.gate = Gate(clock)
+        self.homes: dict[Digest, str] = {}
+        self.slots = asyncio.Semaphore(_REQUESTS)
+        self.large = asyncio.Semaphore(_LARGE)
+        self.opening = asyncio.Lock()
+
+    @property
+    def address(self) -> str:
+        """The host and port that are connected to."""
+        return _HUB_API if self.host == HUB else self.host
+
+    @property
+    def candidates(self) -> tuple[str, ...]:
+        """The URLs under which it may be found, in order.
+
+        Plain HTTP only for this machine itself and for hosts that were declared insecure: those may
+        speak TLS with any certificate, or HTTP.
+        """
+        secure, plain = f"https://{self.address}", f"http://{self.address}"
+        if self.insecure:
+            return (secure, plain)
+        return (plain, secure) if is_loopback(self.host) else (secure,)

@@ -1,0 +1,1 @@
+"""Directory trees over a stream of packets (fsutil), in both directions."""

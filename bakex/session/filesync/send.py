@@ -1,0 +1,226 @@
+"""The sending side of the fsutil exchange: what a build context goes through.
+
+Rules (fsutil, send.go):
+
+* STAT for every entry, numbered from 0 by position, then STAT without a stat.
+* The receiver asks for regular files by number, each at most once, as soon as their STAT was seen.
+  It may have asked for all of them at once: only numbers are queued, never tasks or content.
+* A file is sent as DATA packets and ends with an empty one. One that has vanished is just the empty
+  one. One that cannot be read ends the exchange; fsutil sends that as empty too, but an image with
+  a silently emptied file is worse than no image.
+* After the receiver's FIN we answer FIN and are done: a daemon waits for our end before it ends its
+  own side.
+
+Listing and reading happen in threads, a bounded piece at a time. All packets go through one lock,
+because a message may be sent in several parts and two must not mix.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from contextlib import closing
+from dataclasses import dataclass
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from bakex.errors import SessionError
+from bakex.session.attachable import CallError, Status
+from bakex.session.blocking import in_thread
+from bakex.session.filesync import packets
+from bakex.session.filesync.packets import PacketError, PacketType
+from bakex.session.filesync.tree import unreadable
+from bakex.session.filesync.walk import walk
+from bakex.session.inbox import together
+
+if TYPE_CHECKING:
+    import io
+    from collections.abc import Coroutine, Iterator
+
+    from bakex.session.attachable import Call
+    from bakex.session.filesync.packets import Stat
+    from bakex.session.filesync.tree import Tree
+    from bakex.session.filesync.walk import Selection
+
+KiB = 1024
+MAX_DATA_SIZE = 256 * KiB
+"""Bytes of content in one packet; larger ones gain nothing, smaller ones cost both sides time."""
+
+_ENTRIES_PER_STEP = 512
+_PACKETS_PER_STEP = 1024
+_BYTES_PER_STEP = 512 * KiB
+
+
+@dataclass(slots=True)
+class Sent:
+    """What an exchange came to.
+
+    Attributes:
+        entries: Listed entries.
+        files: Files whose content was asked for.
+        size: Bytes of content sent.
+        vanished: Files that were listed but gone when they were asked for, sent as empty.
+    """
+
+    entries: int = 0
+    files: int = 0
+    size: int = 0
+    vanished: int = 0
+
+
+async def send_tree(call: Call, tree: Tree, selection: Selection) -> Sent:
+    """Send a tree to the peer of a call.
+
+    Raises:
+        SessionError: Something cannot be read; the peer was told.
+        CallError: The peer broke the rules, or gave up.
+    """
+    exchange = _Exchange(call, tree, walk(tree, selection))
+    await together(
+        exchange.told(exchange.list_entries()),
+        exchange.told(exchange.send_content()),
+        exchange.receive_requests(),
+    )
+    await call.send(packets.FIN)
+    return exchange.sent
+
+
+class _Exchange:
+    """One exchange: three tasks around a queue of requested files."""
+
+    def __init__(self, call: Call, tree: Tree, entries: Iterator[Stat]) -> None:
+        self.sent = Sent()
+        self._call = call
+        self._tree = tree
+        self._entries = entries
+        self._turn = asyncio.Lock()
+        self._offered: dict[int, bytes] = {}
+        self._listed = False
+        self._requested = deque[tuple[int, bytes]]()
+        self._finished = False
+        self._wake = asyncio.Event()
+
+    async def told(self, work: Coroutine[None, None, None]) -> None:
+        """Do a part of the work; tell the peer why if it fails."""
+        try:
+            await work
+        except SessionError as error:
+            await self._send([packets.encode_error(error.summary)])
+            raise
+
+    async def _send(self, messages: list[bytes]) -> None:
+        async with self._turn:
+            await self._call.send_all(messages)
+        # A congested connection makes the sender wait; a fast one must not starve the others.
+        await asyncio.sleep(0)
+
+    async def list_entries(self) -> None:
+        """Send the list of entries."""
+        while messages := await in_thread(self._next_entries):
+            await self._send(messages)
+        self._listed = True
+        await self._send([packets.END_OF_LIST])
+
+    def _next_entries(self) -> list[bytes]:
+        messages: list[bytes] = []
+        for stat in islice(self._entries, _ENTRIES_PER_STEP):
+            if stat.is_regular:
+                self._offered[self.sent.entries] = stat.path
+            self.sent.entries += 1
+            messages.append(packets.encode_stat(stat))
+        return messages
+
+    async def receive_requests(self) -> None:
+        """Queue what the receiver asks for, until it is done."""
+        while not self._finished:
+            message = await self._call.receive()
+            if message is None:
+                raise CallError(Status.INVALID_ARGUMENT, "the receiver left before it was done")
+            try:
+                packet = packets.decode(message)
+            except PacketError as error:
+                raise CallError(Status.INVALID_ARGUMENT, f"malformed packet: {error}") from None
+            self._accept(packet)
+            self._wake.set()
+
+    def _accept(self, packet: packets.Packet) -> None:
+        match packet.type:
+            case PacketType.REQ:
+                # Taken out, so that a file is sent at most once.
+                path = self._offered.pop(packet.id, None)
+                if path is None:
+                    raise CallError(Status.INVALID_ARGUMENT, f"invalid file id {packet.id}")
+                self._requested.append((packet.id, path))
+            case PacketType.FIN if self._listed:
+                self._finished = True
+            case PacketType.ERR:
+                reason = bytes(packet.data).decode("utf-8", "replace")
+                raise CallError(Status.INVALID_ARGUMENT, f"error from receiver: {reason}")
+            case _:
+                raise CallError(Status.INVALID_ARGUMENT, f"unexpected packet {packet.type}")
+
+    async def send_content(self) -> None:
+        """Send what was asked for, in that order."""
+        with closing(_Reader(self._tree, self._requested, self.sent)) as reader:
+            while not self._finished:
+                self._wake.clear()
+                while messages := await in_thread(reader.next_messages):
+                    await self._send(messages)
+                if not self._finished:
+                    await self._wake.wait()
+
+
+class _Reader:
+    """Reads requested files piece by piece, in threads; at most one file is open."""
+
+    def __init__(self, tree: Tree, requested: deque[tuple[int, bytes]], sent: Sent) -> None:
+        self._tree = tree
+        self._requested = requested
+        self._sent = sent
+        self._id = 0
+        self._path = b""
+        self._file: io.RawIOBase | io.BytesIO | None = None
+
+    def next_messages(self) -> list[bytes]:
+        """Return packets with up to half a MiB of content; none if nothing is asked for."""
+        messages: list[bytes] = []
+        size = 0
+        while size < _BYTES_PER_STEP and len(messages) < _PACKETS_PER_STEP:
+            file = self._file or self._next_file()
+            if file is not None:
+                data = self._read(file)
+                size += len(data)
+            elif self._path:
+                self._sent.vanished += 1
+                data = b""
+            else:
+                break
+            messages.append(packets.encode_data(self._id, data))
+        self._sent.size += size
+        return messages
+
+    def _next_file(self) -> io.RawIOBase | io.BytesIO | None:
+        """Open the next requested file; sets no path if there is no request."""
+        if not self._requested:
+            self._path = b""
+            return None
+        self._id, self._path = self._requested.popleft()
+        self._sent.files += 1
+        self._file = self._tree.open(self._path)
+        return self._file
+
+    def _read(self, file: io.RawIOBase | io.BytesIO) -> bytes:
+        """Return the next piece; at the end of the file close it and return nothing."""
+        try:
+            data = file.read(MAX_DATA_SIZE)
+        except OSError as error:
+            raise unreadable(self._path, error) from error
+        if not data:
+            self.close()
+        return data or b""
+
+    def close(self) -> None:
+        """Close the file that is open, if any."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None

@@ -1,0 +1,187 @@
+"""A session: the gRPC server that we are, for one daemon, while builds need it.
+
+A session has an unguessable id, because any client of the daemon could name it in a build of its
+own, and a shared key, which is stable: with the same key the daemon compares a directory with what
+it got last time and asks for changed files only. The daemon calls no method that was not
+advertised in the request that opens the session. Source: buildkit session/manager.go, grpc.go.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+import struct
+from typing import TYPE_CHECKING
+
+from grpclib.const import Cardinality, Status
+from grpclib.const import Handler as Method
+from grpclib.events import _DispatchServerEvents  # pyright: ignore[reportPrivateUsage]
+from grpclib.exceptions import GRPCError, StreamTerminatedError
+from grpclib.server import Handler
+
+from bakex.errors import BakexError
+from bakex.session.attachable import CallError, Metadata
+from bakex.session.attachable import Status as CallStatus
+from bakex.session.wire import RawCodec, RawDetailsCodec, WireProtocol
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
+
+    from grpclib.server import Stream
+
+    from bakex.session import attachable
+
+    RawStream = Stream[bytes, bytes]
+
+CLOSE_S = 1.0  # seconds that handlers get to end when the session is closed
+_HEADER = "X-Docker-Expose-Session-"
+_PREFIX = struct.Struct(">BI")  # not compressed, and the length (grpc/PROTOCOL-HTTP2.md)
+_log = logging.getLogger(__name__)
+
+
+class Session:
+    """What one session serves.
+
+    Attributes:
+        id: Goes into `SolveRequest.session`.
+        failure: The first error of ours that a service ended with; it explains a failed build
+            better than the daemon, which sees only the text.
+    """
+
+    def __init__(self, attachables: Sequence[attachable.Attachable], *, shared_key: str) -> None:
+        self.id = secrets.token_hex(16)
+        self.failure: BakexError | None = None
+        self._shared_key = shared_key
+        self._methods: dict[str, attachable.Handler] = {}
+        for service in attachables:
+            self._methods.update(service.services())
+        self._handler: Handler | None = None
+        self._protocol: WireProtocol | None = None
+
+    def headers(self) -> list[tuple[str, str]]:
+        """Return the headers that open the session: who it is and what it offers."""
+        found = [(_HEADER + "Uuid", self.id)]
+        if key := _header_value(self._shared_key):
+            found.append((_HEADER + "Sharedkey", key))
+        found.extend((_HEADER + "Grpc-Method", method) for method in self._methods)
+        return found
+
+    def protocol(self) -> WireProtocol:
+        """Return the protocol to attach to the session's byte stream; once."""
+        codec, details = RawCodec(), RawDetailsCodec()
+        mapping = _Methods()
+        for path, handler in self._methods.items():
+            mapping[path] = _method(self._serve(handler))
+        self._handler = Handler(mapping, codec, details, _DispatchServerEvents())
+        self._protocol = WireProtocol(self._handler, client=False)
+        return self._protocol
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the daemon can still reach us."""
+        return (
+            self._protocol is not None
+            and hasattr(self._protocol, "connection")
+            and not self._protocol.connection.is_closing()
+        )
+
+    async def aclose(self) -> None:
+        """Stop serving; running calls are cancelled. Bounded by `CLOSE_S`; safe to repeat."""
+        if self._protocol is None or self._handler is None:
+            return
+        if hasattr(self._protocol, "processor"):
+            self._protocol.processor.close("the session was closed")
+        try:
+            async with asyncio.timeout(CLOSE_S):
+                await self._handler.wait_closed()
+        except TimeoutError:
+            _log.warning("a service of session %s did not end in %s s", self.id, CLOSE_S)
+
+    def _serve(self, handler: attachable.Handler) -> Callable[[RawStream], Awaitable[None]]:
+        async def answer(stream: RawStream) -> None:
+            try:
+                await handler(_Call(stream))
+            except CallError as error:
+                if isinstance(error.__cause__, BakexError):
+                    self.failure = self.failure or error.__cause__
+                raise GRPCError(Status(error.status.value), error.message) from None
+            except (GRPCError, StreamTerminatedError):
+                raise
+            except BakexError as error:
+                self.failure = self.failure or error
+                raise GRPCError(Status.INTERNAL, error.summary) from None
+            except Exception as error:  # noqa: BLE001 - the daemon gets an answer in any case
+                _log.exception("a service of the session failed")
+                raise GRPCError(Status.INTERNAL, f"{type(error).__name__} in the client") from None
+
+        async def run(stream: RawStream) -> None:
+            try:
+                await answer(stream)
+            finally:
+                # Whatever a service still had to say, nobody hears it, and grpclib would print it.
+                if _is_gone(stream):
+                    raise asyncio.CancelledError
+
+        return run
+
+
+def _is_gone(stream: RawStream) -> bool:
+    """Return whether the daemon has reset the call, or the connection is lost."""
+    wrapper = stream._stream.wrapper  # noqa: SLF001 - # pyright: ignore[reportPrivateUsage]
+    return wrapper is not None and bool(wrapper.cancelled)
+
+
+class _Methods(dict[str, Method]):
+    """Answers calls of unknown methods in the form that Go's gRPC accepts.
+
+    grpclib's own answer has no content type; the daemon would report a malformed header instead of
+    a service that is not there.
+    """
+
+    def get(self, key: str, default: Method | None = None) -> Method:  # type: ignore[override]
+        del default
+        return super().get(key) or _method(_unknown)
+
+
+def _method(function: Callable[[RawStream], Awaitable[None]]) -> Method:
+    return Method(function, Cardinality.STREAM_STREAM, bytes, bytes)
+
+
+async def _unknown(stream: RawStream) -> None:
+    del stream
+    raise GRPCError(Status.UNIMPLEMENTED, "this session does not offer that method")
+
+
+class _Call:
+    """A grpclib stream as services see it."""
+
+    def __init__(self, stream: RawStream) -> None:
+        self._stream = stream
+        items: Mapping[str, object] = stream.metadata or {}
+        self.metadata = Metadata(
+            tuple((key, value) for key, value in items.items() if isinstance(value, str))
+        )
+
+    async def receive(self) -> bytes | None:
+        try:
+            return await self._stream.recv_message()
+        except (AssertionError, NotImplementedError) as error:
+            # grpclib's way to say that the stream ended within a message, or was compressed.
+            raise CallError(CallStatus.INTERNAL, f"malformed message: {error}") from None
+
+    async def send(self, message: bytes) -> None:
+        await self._stream.send_message(message)
+
+    async def send_all(self, messages: Sequence[bytes]) -> None:
+        # grpclib has no word for it: the messages share HTTP/2 frames and writes to the socket,
+        # which are most of what a small message costs (20,000 files are 60,000 messages).
+        if not self._stream._send_initial_metadata_done:  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+            await self._stream.send_initial_metadata()
+        framed = b"".join(_PREFIX.pack(0, len(message)) + message for message in messages)
+        await self._stream._stream.send_data(framed)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+
+
+def _header_value(text: str) -> str:
+    """Return a text that may stand in a header: printable ASCII."""
+    return "".join(c if " " <= c <= "~" else "_" for c in text).strip()

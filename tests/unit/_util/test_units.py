@@ -1,0 +1,44 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bakex._util.units import format_size, parse_size
+
+
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [
+        ("0", 0),
+        ("128", 128),
+        ("128b", 128),
+        ("1k", 1024),
+        ("1KB", 1024),
+        ("128MiB", 128 << 20),
+        ("10 mb", 10 << 20),
+        ("1.5g", 3 << 29),
+        (".5k", 512),
+        ("1t", 1 << 40),
+        ("1p", 1 << 50),
+        ("9007199254740993", 9007199254740993),
+    ],
+)
+def test_sizes(text: str, size: int) -> None:
+    assert parse_size(text) == size
+
+
+@pytest.mark.parametrize("text", ["", "x", "-1", "1x", "1ki", "1kbb", "k", "1.2.3", " 1", "1 k b"])
+def test_what_is_no_size(text: str) -> None:
+    with pytest.raises(ValueError, match="invalid size"):
+        parse_size(text)
+
+
+@given(st.integers(min_value=0, max_value=1 << 60))
+def test_format_and_parse_are_inverse(size: int) -> None:
+    assert parse_size(format_size(size)) == size
+
+
+def test_format_uses_the_largest_unit() -> None:
+    assert format_size(64 << 20) == "64m"
+    assert format_size(1000) == "1000"

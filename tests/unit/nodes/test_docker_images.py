@@ -1,0 +1,134 @@
+from __future__ import annotations
+
+import asyncio
+import ssl
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import pytest
+
+from bakex.errors import OutputError
+from bakex.model.node import Endpoint, NodeName, Wire
+from bakex.nodes.docker_images import DockerImageLoader
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+    from tests.unit.nodes.conftest import Certificates
+
+
+CONTENT = bytes(range(256)) * 12_000
+
+
+@dataclass(slots=True)
+class FakeDocker:
+    """Takes one kind of request, checks it and gives the answer that it was made with."""
+
+    status: str = "200 OK"
+    body: bytes = b""
+    cut: bool = False
+    received: list[bytes] = field(default_factory=list)
+    heads: list[bytes] = field(default_factory=list)
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.heads.append(await reader.readuntil(b"\r\n\r\n"))
+        content = b""
+        while size := int(await reader.readline(), 16):
+            content += await reader.readexactly(size)
+            await reader.readexactly(2)
+        await reader.readexactly(2)
+        self.received.append(content)
+        length = len(self.body) + (10 if self.cut else 0)
+        head = f"HTTP/1.1 {self.status}\r\nContent-Length: {length}\r\n\r\n"
+        writer.write(head.encode() + self.body)
+        await writer.drain()
+        writer.close()
+
+    @asynccontextmanager
+    async def on_socket(self, path: Path) -> AsyncIterator[DockerImageLoader]:
+        server = await asyncio.start_unix_server(self.serve, path)
+        async with server:
+            yield loader(f"unix://{path}")
+
+
+def loader(address: str, **tls: str) -> DockerImageLoader:
+    endpoint = Endpoint(name=NodeName("d"), address=address, wire=Wire.DOCKER, **tls)  # type: ignore[arg-type]  # only names of str fields
+    return DockerImageLoader(endpoint)
+
+
+@pytest.fixture
+def archive(tmp_path: Path) -> Path:
+    path = tmp_path / "image.tar"
+    path.write_bytes(CONTENT)
+    return path
+
+
+async def test_the_archive_arrives_unchanged(tmp_path: Path, archive: Path) -> None:
+    docker = FakeDocker(body=b'{"stream":"Loaded image: app:latest\\n"}\n\nnot json\n[1]\n')
+    async with docker.on_socket(tmp_path / "s") as images:
+        await images.load(archive)
+    assert docker.received == [CONTENT]
+    assert docker.heads[0].startswith(b"POST /images/load?quiet=1 HTTP/1.1\r\n")
+    assert b"application/x-tar" in docker.heads[0]
+
+
+async def test_a_refusal_in_the_stream(tmp_path: Path, archive: Path) -> None:
+    docker = FakeDocker(body=b'{"stream":"x"}\n{"error":"invalid archive"}\n')
+    async with docker.on_socket(tmp_path / "s") as images:
+        with pytest.raises(OutputError, match="refused the image") as caught:
+            await images.load(archive)
+    assert caught.value.detail == "invalid archive"
+
+
+@pytest.mark.parametrize(
+    ("body", "detail"),
+    [(b'{"message":"no space"}', "no space"), (b"bad gateway", "bad gateway"), (b"[1]", "[1]")],
+)
+async def test_a_refusal_by_status(tmp_path: Path, archive: Path, body: bytes, detail: str) -> None:
+    docker = FakeDocker(status="500 Internal Server Error", body=body)
+    async with docker.on_socket(tmp_path / "s") as images:
+        with pytest.raises(OutputError, match="refused") as caught:
+            await images.load(archive)
+    assert caught.value.detail == detail
+
+
+async def test_a_daemon_that_goes_away(tmp_path: Path, archive: Path) -> None:
+    docker = FakeDocker(body=b'{"stream":"x"}\n', cut=True)
+    async with docker.on_socket(tmp_path / "s") as images:
+        with pytest.raises(OutputError, match="could not be handed"):
+            await images.load(archive)
+
+
+async def test_no_daemon(tmp_path: Path, archive: Path) -> None:
+    with pytest.raises(OutputError, match="could not be handed") as caught:
+        await loader(f"unix://{tmp_path}/none").load(archive)
+    assert "running" in caught.value.hint
+
+
+async def test_no_archive(tmp_path: Path) -> None:
+    docker = FakeDocker()
+    async with docker.on_socket(tmp_path / "s") as images:
+        with pytest.raises(OutputError, match=r"none\.tar cannot be read"):
+            await images.load(tmp_path / "none.tar")
+
+
+async def test_over_tcp(archive: Path) -> None:
+    docker = FakeDocker()
+    server = await asyncio.start_server(docker.serve, "127.0.0.1", 0)
+    async with server:
+        port = server.sockets[0].getsockname()[1]
+        await loader(f"tcp://127.0.0.1:{port}").load(archive)
+    assert docker.received == [CONTENT]
+
+
+async def test_over_tls(archive: Path, certificates: Certificates) -> None:
+    docker = FakeDocker()
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(certificates.cert, certificates.key)
+    server = await asyncio.start_server(docker.serve, "127.0.0.1", 0, ssl=context)
+    async with server:
+        port = server.sockets[0].getsockname()[1]
+        await loader(f"tcp://localhost:{port}", tls_ca=certificates.ca).load(archive)
+    assert docker.received == [CONTENT]
