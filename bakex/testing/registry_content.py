@@ -13,15 +13,14 @@ import json
 import re
 import threading
 import uuid
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 from bakex._util.atomic import write_file
 from bakex.model.media_types import INDEXES, MANIFESTS, is_foreign
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
 _WORD = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
@@ -31,15 +30,24 @@ DIGEST = r"(?:sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128})"
 MAX_MANIFEST = 4 << 20
 
 
-@dataclass(frozen=True)
 class Refusal(Exception):  # noqa: N818 - an answer, not an accident
     """A request that gets an error document for an answer."""
 
-    status: int
-    code: str
-    message: str = ""
-    detail: object = None
-    headers: Mapping[str, str] = field(default_factory=dict[str, str])
+    def __init__(
+        self,
+        status: int,
+        code: str,
+        message: str = "",
+        detail: object = None,
+        *,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(f"{status} {code}")
+        self.status = status
+        self.headers = dict(headers or {})
+        self.body = json.dumps(
+            {"errors": [{"code": code, "message": message, "detail": detail}]}
+        ).encode()
 
 
 @dataclass(slots=True)
@@ -216,7 +224,7 @@ class RegistryContent:
             digest = f"{mark.parent.name}:{mark.name}"
             _, media_type, raw = self.manifest(repository, digest)
             fields = json.loads(raw)
-            if (fields.get("subject") or {}).get("digest") == subject:
+            if fields.get("subject", {}).get("digest") == subject:
                 kind = fields.get("artifactType") or fields.get("config", {}).get("mediaType")
                 described = {"mediaType": media_type, "digest": digest, "size": len(raw)}
                 extra = {"artifactType": kind, "annotations": fields.get("annotations")}

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 @dataclass(slots=True, kw_only=True)
@@ -21,7 +24,7 @@ class Fault:
         headers: Of any answer; None removes one.
         reset: ``before``: drop the connection before the body of the request is read. ``after``:
             serve the request, then drop the connection instead of answering.
-        truncate: Send only so many bytes of the answer's body, then drop the connection; -1 for all.
+        truncate: Send so many bytes of the answer's body, then drop the connection; -1 for all.
         corrupt: Flip a bit in the first byte of the answer's body.
         corrupt_request: Flip a bit in the first byte of the request's body.
         revoke: End all tokens before the request is served.

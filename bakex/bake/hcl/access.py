@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bakex._util.suggest import closest
+from bakex.bake.hcl.suggestion import did_you_mean
 from bakex.bake.hcl.syntax import AttributeStep
 from bakex.bake.values.convert import convert
 from bakex.bake.values.problems import ConversionError, ValueProblem
@@ -63,13 +63,12 @@ def _entry(value: Value, name: str) -> Value:
     found = value.mapping.get(name)
     if found is not None:
         return found
-    near = closest(name, value.mapping) if len(name) < 100 else None
     known = ", ".join(value.mapping) if len(value.mapping) <= 20 else ""
     what = f'the object has no attribute "{name}"'
     raise ValueProblem(
         what if value.kind == "object" else f'the map has no element "{name}"',
         detail=f"There are: {known}." if known else "",
-        hint=f'did you mean "{near}"?' if near else "",
+        hint=did_you_mean(name, value.mapping),
     )
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, NoReturn
 
-from bakex._util.suggest import closest
 from bakex.bake.hcl.access import apply_steps, index_of
 from bakex.bake.hcl.embedded import template_of
+from bakex.bake.hcl.suggestion import did_you_mean
 from bakex.bake.hcl.syntax import Literal, Traversal
 from bakex.bake.values.convert import convert
 from bakex.bake.values.limits import check_text
@@ -95,11 +95,10 @@ class BasicEvaluator(ABC):
 
     def _no_name(self, expr: Traversal) -> NoReturn:
         name = expr.name
-        near = closest(name, self.scope.names()) if len(name) < 100 else None
         error = ValueProblem(
             f'there is no variable named "{name}"',
             detail="References to blocks are not possible here." if name in _BLOCKS else "",
-            hint=f'did you mean "{near}"?' if near else "",
+            hint=did_you_mean(name, self.scope.names()),
         )
         error.span, error.source = expr.name_span, expr.source.text
         raise error

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NoReturn
 
-from bakex._util.suggest import closest
 from bakex.bake.functions.function import FunctionError
 from bakex.bake.functions.standard import LAZY_NAMES, STANDARD, STANDARD_NAMES
 from bakex.bake.hcl.basics import located
 from bakex.bake.hcl.loops import LoopEvaluator
 from bakex.bake.hcl.static import type_constraint
+from bakex.bake.hcl.suggestion import did_you_mean
 from bakex.bake.values.convert import convert
 from bakex.bake.values.problems import ConversionError, ValueProblem
 from bakex.bake.values.value import FALSE, TRUE, UNKNOWN, Value
@@ -88,11 +88,10 @@ class CallEvaluator(LoopEvaluator):
     def _no_function(self, expr: Call) -> NoReturn:
         name = expr.name
         known = (*STANDARD_NAMES, *self.scope.function_names())
-        near = closest(name, known) if len(name) < 100 else None
         error = ValueProblem(
             f'there is no function named "{name}"',
             detail="Functions have no namespaces here." if "::" in name else "",
-            hint=f'did you mean "{near}"?' if near else "",
+            hint=did_you_mean(name, known),
         )
         error.span, error.source = expr.name_span, expr.source.text
         raise error

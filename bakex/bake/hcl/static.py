@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from bakex._util.suggest import closest
 from bakex.bake.hcl.embedded import expression_of, template_of
 from bakex.bake.hcl.nodes import (
     Call,
@@ -14,6 +13,7 @@ from bakex.bake.hcl.nodes import (
     ObjectExpression,
     TupleExpression,
 )
+from bakex.bake.hcl.suggestion import did_you_mean
 from bakex.bake.hcl.syntax import Expression, Literal, Traversal
 from bakex.bake.values.valuetype import (
     ANY,
@@ -136,9 +136,12 @@ def _keyword(expr: Traversal) -> Type:
         raise _refusal(
             expr, f'the type "{expr.name}" needs an argument', f"write {_FORMS[expr.name]}"
         )
-    near = closest(expr.name, [*_KEYWORDS, *_FORMS]) if len(expr.name) < 100 else None
-    hint = f'did you mean "{near}"?' if near else "there are string, number, bool and any"
-    raise _refusal(expr, f'there is no type named "{expr.name}"', hint)
+    hint = did_you_mean(expr.name, [*_KEYWORDS, *_FORMS])
+    raise _refusal(
+        expr,
+        f'there is no type named "{expr.name}"',
+        hint or "there are string, number, bool and any",
+    )
 
 
 def _argument(call: Call) -> Expression:

@@ -13,7 +13,7 @@ from bakex.bake.hcl.parser import parse
 from bakex.bake.hcl.scope import ChildScope
 from bakex.bake.hcl.source import Source
 from bakex.bake.values.jsontext import to_json
-from bakex.bake.values.value import UNKNOWN, Value, tuple_value
+from bakex.bake.values.value import Value, tuple_value
 from bakex.bake.values.valuetype import STRING
 from bakex.errors import DefinitionError
 
@@ -44,7 +44,7 @@ class Parse(Protocol):
 
 
 class Attributes:
-    """A scope of root attributes, and of two functions.
+    """A scope of root attributes, of a reference, and of two functions.
 
     ``pair(x)`` returns its argument twice; ``block.…`` stands for a reference that covers a step.
     """
@@ -60,7 +60,7 @@ class Attributes:
 
     def lookup(self, traversal: Traversal) -> tuple[Value, int] | None:
         if traversal.name == "block":
-            return tuple_value([UNKNOWN if not traversal.steps else tuple_value(())]), 1
+            return tuple_value(()), 1
         attribute = self.attributes.get(traversal.name)
         return None if attribute is None else (evaluate(attribute.expr, self), 0)
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
         ("setunion([2, 1])[*]", "[1,2]"),
         ("convert([], list(string))[*]", "[]"),
         ("[{a = [{b = 1}]}][*].a[*].b", "[[1]]"),
-        ("[for l in [[1]]: l[*]][*][0]", "[[1]]"),
+        ("[for l in [[1]]: l[*]][*][0]", "[1]"),
         ('"\\u212a" == "K"', "true"),
     ],
 )
@@ -64,7 +64,7 @@ def test_errors_of_other_files_keep_their_place(refuse: Refuse) -> None:
 
 
 def test_templates_count_by_their_length(scope: Scopes, parsed: Parse, refuse: Refuse) -> None:
-    doubled = "A0 = format(\"%9000000s\", 1)\nA1 = \"${A0}${A0}\""
+    doubled = 'A0 = format("%9000000s", 1)\nA1 = "${A0}${A0}"'
     assert refuse("A1", doubled).summary == "the text is too long"
     long = parsed('"${A}${A}"')
     with pytest.raises(Exception, match="takes too long"):

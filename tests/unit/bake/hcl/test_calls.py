@@ -18,7 +18,7 @@ if TYPE_CHECKING:
         ("strings([1, 2]...)", '["1","2"]'),
         ("max(setunion([1, 3])...)", "3"),
         ("max(1, [2, 3]...)", "3"),
-        ("can(1 / \"x\")", "false"),
+        ('can(1 / "x")', "false"),
         ("can(null)", "true"),
         ('try(NOPE, {}.a, "d")', '"d"'),
         ("try(null, 1)", "null"),
@@ -52,15 +52,15 @@ def test_value(run: Run, text: str, value: str) -> None:
         ("try()", 'the function "try" needs an argument', 1),
         ("try([1]...)", '"..." cannot be used with the function "try"', 1),
         ('try(NOPE, 1 / "x")', 'function "try": none of the expressions has a value', 1),
-        ('1 + convert("x", number)', 'function "convert": a number is required, but this is the '
-         'text "x"', 13),
+        ('1 + convert("x", number)', ('function "convert": a number is required, but this is the '
+         'text "x"'), 13),
         ("convert(1, strin)", 'there is no type named "strin"', 12),
         ('1 + regex("x", "y")', 'function "regex": the text does not match the regular expression',
          16),
-        ('1 + range(1, 9, 0)[0]', 'function "range": there would be more than 1024 numbers', 5),
+        ("1 + range(1, 9, 0)[0]", 'function "range": there would be more than 1024 numbers', 5),
         ('max(["1", "x"]...)', 'function "max": wrong argument "numbers"', 5),
-        ("merge([{}, 1]...)", 'function "merge": a map or object is required, but this is a '
-         "number", 7),
+        ("merge([{}, 1]...)", ('function "merge": a map or object is required, but this is a '
+         "number"), 7),
     ],
 )  # fmt: skip
 def test_refusal(refuse: Refuse, text: str, summary: str, column: int) -> None:

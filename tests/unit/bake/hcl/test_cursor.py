@@ -1,12 +1,16 @@
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
 from bakex.bake.hcl.cursor import MAX_NESTING, Cursor
 from bakex.bake.hcl.faults import Fault
 from bakex.bake.hcl.lexer import tokenize
 from bakex.bake.hcl.source import Source
-from bakex.bake.hcl.syntax import Expression
+
+if TYPE_CHECKING:
+    from bakex.bake.hcl.syntax import Expression
 
 
 class Plain(Cursor):
@@ -29,7 +33,7 @@ def test_newlines_count_only_where_they_should() -> None:
 
 
 def test_faults_point_at_tokens() -> None:
-    at = cursor("x\n\"text\" '")
+    at = cursor('x\n"text" \'')
     fault = at.fault("wrong", detail="d", hint="h", at=2)
     assert (fault.start, fault.end, fault.quiet) == (2, 3, False)
     assert at.fault("follows", at=3).quiet

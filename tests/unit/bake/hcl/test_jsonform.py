@@ -122,5 +122,3 @@ def test_every_text_is_read_or_reported(text: str) -> None:
     for item in found:
         assert item.span is not None
         assert item.code == "BX2001"
-
-

@@ -110,7 +110,7 @@ def test_a_whole_text_as_a_template() -> None:
     ]  # fmt: skip
 
 
-@given(st.text(st.sampled_from('"${}%~<E\n\r\\a1.# /*\'é') | st.characters()))
+@given(st.text(st.sampled_from("\"${}%~<E\n\r\\a1.# /*'é") | st.characters()))
 def test_tokens_are_in_order_and_inside_of_the_text(text: str) -> None:
     for tokens, _ in (tokenize(text), tokenize_template(text)):
         assert len(tokens.kinds) == len(tokens.starts) == len(tokens.ends)

@@ -14,11 +14,11 @@ if TYPE_CHECKING:
     ("text", "value"),
     [
         ("[for x in [1, 2, 3] : x * 2 if x != 2]", "[2,6]"),
-        ("[for i, x in [\"a\"] : \"${i}${x}\"]", '["0a"]'),
-        ("[for k, v in {b = 1, a = 2} : \"${k}${v}\"]", '["a2","b1"]'),
-        ("[for k, v in setunion([\"b\", \"a\"]) : \"${k}${v}\"]", '["aa","bb"]'),
-        ("[for x in [\"1\", \"0\"] : x if x]", '["1"]'),
-        ("{for x in [\"a\", \"b\"] : x => upper(x)}", '{"a":"A","b":"B"}'),
+        ('[for i, x in ["a"] : "${i}${x}"]', '["0a"]'),
+        ('[for k, v in {b = 1, a = 2} : "${k}${v}"]', '["a2","b1"]'),
+        ('[for k, v in setunion(["b", "a"]) : "${k}${v}"]', '["aa","bb"]'),
+        ('[for x in ["1", "0"] : x if x]', '["1"]'),
+        ('{for x in ["a", "b"] : x => upper(x)}', '{"a":"A","b":"B"}'),
         ("{for i, x in [1, 2, 1] : x => i...}", '{"1":[0,2],"2":[1]}'),
         ("{for x in [] : x => x...}", "{}"),
         ("[for x in [1] : [for x in [2] : x]]", "[[2]]"),
@@ -40,8 +40,8 @@ def test_value(run: Run, text: str, value: str) -> None:
         ("[for x in [] : x if 5]", 'the condition behind "if" is neither true nor false', 21),
         ('{for x in [1, 1] : "a" => x}', 'the loop makes the key "a" twice', 20),
         ("{for x in [null] : x => 1}", "a key cannot be null", 20),
-        ("{for x in [[]] : x => 1}", "this cannot be a key: a string is required, but this is a "
-         "tuple", 18),
+        ("{for x in [[]] : x => 1}", ("this cannot be a key: a string is required, but this is a "
+         "tuple"), 18),
         ("[for x in [1] : y]", 'there is no variable named "y"', 17),
         ("[for x in [1] : 1 + x.a]", 'a number has no attribute "a"', 23),
     ],
@@ -54,7 +54,8 @@ def test_refusal(refuse: Refuse, text: str, summary: str, column: int) -> None:
 
 
 UNKNOWN = [
-    "x.foo[0]", "x[*].a", "x[*][0]", "[1][x]", '"${x}" == ""', "-x > 0", "!x", "x + 1 > 2", "x == 1",
+    "x.foo[0]",
+    "x[*].a", "x[*][0]", "[1][x]", '"${x}" == ""', "-x > 0", "!x", "x + 1 > 2", "x == 1",
     "x && true", "x || false", "x ? true : false", "[x] == []", "{a = x} == {}", "{(x) = 1} == {}",
     "[for y in x : y] == []", "[for y in [1] : x] == []", "{for y in [1] : x => y} == {}",
     "{for y in [1] : y => x} == {}", '"%{ for y in x }1%{ endfor }" == ""', "max(x) > 0",
@@ -75,8 +76,8 @@ def test_conditions_are_checked_in_advance_without_an_element(run: Run, conditio
         ('x && "bad"', '"&&" needs true or false here'),
         ("x + true > 1", '"+" needs a number here'),
         ("x ? 1 : true", "the two results of the conditional do not fit together"),
-        ('length("s") == x', 'function "length": a list, map, set or tuple is required, but this '
-         "is a string"),
+        ('length("s") == x', ('function "length": a list, map, set or tuple is required, but this '
+         "is a string")),
         ("x == [1][5]", "there is no element 5"),
         ("NOPE == x", 'there is no variable named "NOPE"'),
     ],

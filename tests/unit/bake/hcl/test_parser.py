@@ -90,7 +90,7 @@ def test_well_formed(text: str) -> None:
         ("a {} b = 1", "missing newline behind a block", 1, 6),
         ("a {\nx = 1\n", "unclosed block", 1, 3),
         ("a { x = 1", "unclosed block", 1, 3),
-        ("a { x = 1, y = 2 }", "a block on one line has one attribute and ends on that line", 1, 10),
+        ("a {x = 1, y = 2}", "a block on one line has one attribute and ends on that line", 1, 9),
         ("a { x = 1\n}", "a block on one line has one attribute and ends on that line", 1, 10),
         ("a { b { } }", "a block on one line cannot have a block inside", 1, 5),
         ('a { b "c" { } }', "a block on one line cannot have a block inside", 1, 5),

@@ -34,7 +34,7 @@ HEAD = 'X = "v"\nL = ["a", "b"]\n'
         ("<<E\na\n  ${X}\nE\n", r'"a\n  v\n"'),
         ("<<E\nE\n", '""'),
         ("<<E\n${X}\nE\n", r'"v\n"'),
-        ("<<E\n\\n \"q\"\nE\n", r'"\\n \"q\"\n"'),
+        ('<<E\n\\n "q"\nE\n', r'"\\n \"q\"\n"'),
         ("<<-E\n    x\n  ${X}\n      z\n  E\n", r'"  x\nv\n    z\n"'),
         ("<<-E\n  a\n \n  b\nE\n", r'"a\n \nb\n"'),
         ("<<-E\n  a\n${X}\nE\n", r'"  a\nv\n"'),

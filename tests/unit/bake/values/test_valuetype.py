@@ -57,8 +57,8 @@ def test_equality() -> None:
         STRING, NUMBER, list_of(STRING), list_of(NUMBER), set_of(STRING), TupleType([]),
         TupleType([STRING]), OPTIONAL, ObjectType({}), "string",
     ]  # fmt: skip
-    for at, left in enumerate(different):
-        assert all(left != right for right in different[at + 1 :])
+    for at, one in enumerate(different):
+        assert all(one != other for other in different[at + 1 :])
 
 
 def test_has_any() -> None:

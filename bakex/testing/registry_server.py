@@ -1,0 +1,256 @@
+"""The HTTP side of `bakex.testing.registry`: one thread for each connection, faults on schedule."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import struct
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any, cast
+from urllib.parse import urlsplit
+
+from bakex.testing.registry_content import Refusal
+from bakex.testing.registry_faults import Fault
+from bakex.testing.registry_routes import Incoming, Outgoing
+
+_CHUNK = 1 << 18
+_LINGER_NONE = struct.pack("ii", 1, 0)  # closing sends a reset
+_DRAINED = 64 << 20  # a larger unwanted body costs the connection
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """A request that came.
+
+    Attributes:
+        target: Path and query.
+        authorization: The scheme of its credentials in lower case; empty for none.
+        status: What it was answered with; 0 if it got no answer.
+    """
+
+    method: str
+    target: str
+    authorization: str
+    status: int
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.target}"
+
+
+Serve = Callable[[Incoming], Outgoing]
+Take = Callable[[str], Fault]
+Note = Callable[[Seen], None]
+
+
+class RegistryServer(ThreadingHTTPServer):
+    """Listens on a loopback port; ends all connections when it is closed."""
+
+    daemon_threads = False
+    request_queue_size = 128
+
+    def __init__(self, address: tuple[str, int], *, serve: Serve, take: Take, note: Note) -> None:
+        """Listen.
+
+        Args:
+            address: Host and port; port 0 for any that is free.
+            serve: Answers requests.
+            take: Says what goes wrong with a request, given as ``METHOD /path?query``.
+            note: Is told of every request when it is over.
+        """
+        self.serve = serve
+        self.take = take
+        self.note = note
+        self._open: set[socket.socket] = set()
+        self._guard = threading.Lock()
+        super().__init__(address, _Handler)
+
+    def process_request(self, request: Any, client_address: Any) -> None:  # noqa: ANN401
+        """Remember the connection, so that `end_connections` can end it."""
+        with self._guard:
+            self._open.add(request)
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request: Any) -> None:  # noqa: ANN401
+        """Forget the connection."""
+        with self._guard:
+            self._open.discard(request)
+        super().shutdown_request(request)
+
+    def end_connections(self) -> None:
+        """Wake the threads that wait for the next request of a client."""
+        with self._guard:
+            for connection in self._open:
+                with contextlib.suppress(OSError):
+                    connection.shutdown(socket.SHUT_RDWR)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ANN401
+        """Say nothing of a client that went away; anything else is a bug to be seen."""
+        import sys  # noqa: PLC0415 - for the exception in flight, as the base class does
+
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
+
+
+class _DroppedError(ConnectionError):
+    """A fault took the connection."""
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    wbufsize = -1  # head and small body in one packet
+    disable_nagle_algorithm = True
+
+    @property
+    def _registry(self) -> RegistryServer:
+        return cast("RegistryServer", self.server)
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
+        """Print nothing."""
+
+    def version_string(self) -> str:
+        """Name the server."""
+        return "bakex-testing"
+
+    def __getattr__(self, name: str) -> Callable[[], None]:
+        if name.startswith("do_"):
+            return self._handle
+        raise AttributeError(name)
+
+    def _handle(self) -> None:
+        target = self.path
+        fault = self._registry.take(f"{self.command} {target}")
+        status = 0
+        try:
+            if fault.reset == "before":
+                self._drop()
+            answer = self._answer(fault)
+            if fault.reset == "after":
+                self._drop()
+            status = answer.status
+            self._send(answer, fault)
+        finally:
+            scheme = self.headers.get("Authorization", "").partition(" ")[0].lower()
+            self._registry.note(
+                Seen(method=self.command, target=target, authorization=scheme, status=status)
+            )
+
+    def _answer(self, fault: Fault) -> Outgoing:
+        body = _Body(self, corrupt=fault.corrupt_request)
+        parts = urlsplit(self.path)
+        request = Incoming(
+            method=self.command,
+            path=parts.path,
+            query=parts.query,
+            headers={name.lower(): value for name, value in self.headers.items()},
+            body=body.chunks,
+        )
+        try:
+            if fault.status:
+                answer = Outgoing(status=fault.status, body=fault.body)
+            else:
+                answer = self._registry.serve(request)
+        except Refusal as refusal:
+            headers = {"Content-Type": "application/json", **refusal.headers}
+            answer = Outgoing(status=refusal.status, headers=headers, body=refusal.body)
+        body.drain()
+        for name, value in fault.headers.items():
+            if value is None:
+                answer.headers.pop(name, None)
+            else:
+                answer.headers[name] = value
+        return answer
+
+    def _send(self, answer: Outgoing, fault: Fault) -> None:
+        length = len(answer.body) if isinstance(answer.body, bytes) else answer.length
+        self.send_response(answer.status)
+        for name, value in answer.headers.items():
+            self.send_header(name, value)
+        if answer.status != 204 and "Content-Length" not in answer.headers:
+            self.send_header("Content-Length", str(length))
+        self.end_headers()
+        if self.command == "HEAD":
+            return
+        left = length if fault.truncate < 0 else fault.truncate
+        flip = fault.corrupt
+        for chunk in _pieces(answer):
+            sent = _flipped(chunk) if flip else chunk
+            flip = False
+            self.wfile.write(sent[:left])
+            left -= len(sent)
+            if left <= 0:
+                break
+        if fault.truncate >= 0:
+            self.wfile.flush()
+            self.connection.shutdown(socket.SHUT_RDWR)
+            raise _DroppedError
+
+    def _drop(self) -> None:
+        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_NONE)
+        self.close_connection = True
+        raise _DroppedError
+
+
+class _Body:
+    """The body of a request, whichever way its length is told."""
+
+    def __init__(self, handler: _Handler, *, corrupt: bool) -> None:
+        self._handler = handler
+        self._corrupt = corrupt
+        self._left: Iterator[bytes] = self._raw()
+
+    def chunks(self) -> Iterator[bytes]:
+        for chunk in self._left:
+            yield _flipped(chunk) if self._corrupt else chunk
+            self._corrupt = False
+
+    def drain(self) -> None:
+        """Read what nobody wanted, so that the next request starts where it should."""
+        size = 0
+        for chunk in self._left:
+            size += len(chunk)
+            if size > _DRAINED:
+                self._handler.close_connection = True
+                return
+
+    def _raw(self) -> Iterator[bytes]:
+        headers = self._handler.headers
+        if headers.get("Transfer-Encoding", "").lower() == "chunked":
+            yield from self._chunked()
+        else:
+            yield from self._counted(int(headers.get("Content-Length") or 0))
+
+    def _chunked(self) -> Iterator[bytes]:
+        file = self._handler.rfile
+        while size := int(file.readline(64).partition(b";")[0] or b"0", 16):
+            yield from self._counted(size)
+            file.readline(8)
+        while file.readline(1024).strip():
+            pass
+
+    def _counted(self, size: int) -> Iterator[bytes]:
+        while size > 0:
+            chunk = self._handler.rfile.read(min(size, _CHUNK))
+            if not chunk:
+                raise _DroppedError
+            size -= len(chunk)
+            yield chunk
+
+
+def _pieces(answer: Outgoing) -> Iterator[bytes]:
+    if not isinstance(answer.body, Path):
+        yield answer.body
+        return
+    with answer.body.open("rb") as file:
+        file.seek(answer.start)
+        left = answer.length
+        while left > 0 and (chunk := file.read(min(left, _CHUNK))):
+            left -= len(chunk)
+            yield chunk
+
+
+def _flipped(chunk: bytes) -> bytes:
+    return bytes([chunk[0] ^ 1]) + chunk[1:] if chunk else chunk
