@@ -28,7 +28,7 @@ from bakex.run.clock import SystemClock
 from bakex.run.executor import Work, execute
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import AsyncGenerator, Sequence
 
     from bakex.api.connect import Connected
     from bakex.bake.resolve import Resolution
@@ -65,7 +65,7 @@ class Client:
     @asynccontextmanager
     async def open(
         cls, settings: Settings, *, builder: str = "", events: EventSink
-    ) -> AsyncIterator[Client]:
+    ) -> AsyncGenerator[Client, None]:
         """Find the nodes of a builder, connect, and yield a client; closes everything at the end.
 
         Args:

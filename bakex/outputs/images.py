@@ -12,7 +12,7 @@ from bakex.oci.assemble import assemble
 from bakex.oci.parts import collect
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
 
     from bakex.interfaces import ContentReader
     from bakex.model.descriptor import Descriptor
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from bakex.model.plan import Cell
     from bakex.model.target import Target
     from bakex.oci.assemble import Assembly
+    from bakex.oci.parts import Part
 
 _AT_ONCE = 8
 # What bakex itself acts on; the node gets the rest.
@@ -46,7 +47,7 @@ async def joined(
         ContentError: A part is missing or does not fit.
         RegistryError: The registry refused or failed.
     """
-    jobs = []
+    jobs: list[Callable[[], Awaitable[Part]]] = []
     for cell, root in cells:
         if root is None:
             raise ContentError(f"{cell.id}: its node handed over no image")

@@ -27,7 +27,7 @@ _FALSE = frozenset({"0", "f", "false"})
 
 
 class LocalExporter:
-    """Implements `bakex.interfaces.Exporter`; files are merged into the destination as they come."""
+    """Implements `bakex.interfaces.Exporter`; files merge into the destination as they come."""
 
     def requests(
         self, target: Target, output: Output, cell: Cell, desk: Desk
