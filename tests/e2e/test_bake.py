@@ -37,7 +37,11 @@ RUN --mount=type=secret,id=token ["/bin/busybox", "sh", "-c", \
 FROM scratch
 COPY --from=run /size /size
 """
-BROKEN = 'FROM scratch\nCOPY busybox /b\nRUN ["/b", "sh", "-c", "echo oh no; exit 7"]\n'
+BROKEN = """\
+FROM scratch
+COPY busybox /busybox
+RUN ["/busybox", "sh", "-c", "echo oh no; exit 7"]
+"""
 
 
 @pytest.fixture
