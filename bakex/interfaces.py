@@ -166,8 +166,13 @@ class Store(ContentReader, ContentWriter, Protocol):
 class Registry(Protocol):
     """Access to repositories of any host, with one set of connections and credentials."""
 
-    def repository(self, reference: Reference) -> Store:
-        """Return the repository that a reference is in; no request is made yet."""
+    def repository(self, reference: Reference, *, insecure: bool = False) -> Store:
+        """Return the repository that a reference is in; no request is made yet.
+
+        Args:
+            reference: Its tag and digest do not matter.
+            insecure: Allow unverified TLS and plain HTTP for its host.
+        """
         ...
 
     async def aclose(self) -> None:

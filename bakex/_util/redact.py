@@ -20,7 +20,11 @@ _SAFE_HEADERS = frozenset(
 )  # fmt: skip
 # In text that a server or a program wrote: an authorization header, or a query parameter that
 # object stores and token servers use for signatures and passwords.
-_AUTHORIZATION = re.compile(r"\b(basic|bearer)\s+[A-Za-z0-9._~+/=-]{6,}", re.IGNORECASE)
+_AUTHORIZATION = re.compile(
+    r"\b(basic|bearer)\s+(?!(?:auth|authentication|authorization|credentials?|tokens?)\b)"
+    r"[A-Za-z0-9._~+/=-]{6,}",
+    re.IGNORECASE,
+)
 _PARAMETER = re.compile(
     r"\b((?:x-amz-|x-goog-)?(?:signature|credential|security-token|password|secret|token|"
     r"access_token|refresh_token|sig)=)[^&\s\"']+",

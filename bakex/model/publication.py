@@ -19,7 +19,8 @@ class Publication:
 
     Attributes:
         target: Whose result it is.
-        kind: The output's type: ``registry``, ``oci``, ``docker``, ``local``, ``tar``.
+        kind: What the place is: ``registry``, ``docker`` (its image store), ``docker-archive``,
+            ``oci``, ``local`` or ``tar``.
         place: Reference, file or directory.
         root: What it resolves to; None where the output is not an image.
         platforms: Image manifests of the index, by platform, in index order.

@@ -70,7 +70,7 @@ class OciLayout:
         layout = cls(root, durable=durable)
         with layout.writing():
             root.mkdir(parents=True, exist_ok=True)
-            if any(entry.name != "blobs" for entry in root.iterdir()):
+            if any(not _is_beginning(entry.name) for entry in root.iterdir()):
                 layout.check()
             else:
                 write_file(root / "oci-layout", MARKER)
@@ -300,9 +300,10 @@ class OciLayout:
             raise self._lacks(what) from None
         except OSError as error:
             raise self._unreadable(what, error.strerror or "") from None
+        if not stat.S_ISREG(os.fstat(number).st_mode):
+            os.close(number)
+            raise self._unreadable(what, "It is not a regular file.")
         with os.fdopen(number, "rb") as file:
-            if not stat.S_ISREG(os.fstat(number).st_mode):
-                raise self._unreadable(what, "It is not a regular file.")
             try:
                 yield file
             except OSError as error:
@@ -320,3 +321,8 @@ class OciLayout:
 
     def _unreadable(self, what: object, detail: str) -> ContentError:
         return ContentError(f"cannot read {what} in the OCI layout {self.root}", detail=detail)
+
+
+def _is_beginning(name: str) -> bool:
+    """Return whether a layout that another writer is just making may have such an entry."""
+    return name in {"blobs", ".ingest"} or name.startswith(".oci-layout.")

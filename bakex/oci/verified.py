@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from contextlib import aclosing
+from contextlib import aclosing, nullcontext
 from typing import TYPE_CHECKING, cast
 
 from bakex.errors import DigestMismatchError, SizeMismatchError
@@ -14,6 +14,7 @@ from bakex.model.media_types import INDEXES, MAX_CONFIG_SIZE, MAX_MANIFEST_SIZE
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator
+    from contextlib import AbstractAsyncContextManager
 
     from bakex.interfaces import ContentReader
     from bakex.model.descriptor import Descriptor
@@ -80,16 +81,13 @@ async def check(
     verifier.finish()
 
 
-def closing(chunks: AsyncIterator[bytes]) -> aclosing[AsyncGenerator[bytes, None]]:
+def closing(
+    chunks: AsyncIterator[bytes],
+) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
     """Return a context that closes an iterator if it can be closed, as generators can."""
     if not hasattr(chunks, "aclose"):
-        return aclosing(_generator(chunks))
+        return nullcontext(chunks)
     return aclosing(cast("AsyncGenerator[bytes, None]", chunks))
-
-
-async def _generator(chunks: AsyncIterator[bytes]) -> AsyncGenerator[bytes, None]:
-    async for chunk in chunks:
-        yield chunk
 
 
 def stream(reader: ContentReader, descriptor: Descriptor) -> AsyncGenerator[bytes, None]:

@@ -1,40 +1,39 @@
-"""Output types and their exporters."""
+"""Which exporter makes which type of output; imported when it is needed."""
 
 from __future__ import annotations
 
-from importlib import import_module
-from types import MappingProxyType
+import importlib
 from typing import TYPE_CHECKING, cast
 
+from bakex._util.suggest import closest
 from bakex.errors import UnsupportedOutputError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from bakex.interfaces import Exporter
 
-EXPORTERS: Mapping[str, str] = MappingProxyType(
-    {
-        "image": "bakex.outputs.image:ImageExporter",
-        "registry": "bakex.outputs.image:ImageExporter",
-        "oci": "bakex.outputs.oci:OciExporter",
-        "docker": "bakex.outputs.docker:DockerExporter",
-        "local": "bakex.outputs.local:LocalExporter",
-        "tar": "bakex.outputs.local:TarExporter",
-        "cacheonly": "bakex.outputs.local:CacheOnlyExporter",
-    }
-)
+EXPORTERS = {
+    "cacheonly": "bakex.outputs.cacheonly:CacheOnlyExporter",
+    "docker": "bakex.outputs.docker:DockerExporter",
+    "image": "bakex.outputs.image:ImageExporter",
+    "local": "bakex.outputs.local:LocalExporter",
+    "oci": "bakex.outputs.oci:OciExporter",
+    "registry": "bakex.outputs.image:ImageExporter",
+    "tar": "bakex.outputs.tar:TarExporter",
+}
 
 
 def exporter(kind: str) -> Exporter:
-    """Return the exporter of an output type.
+    """Return the exporter for a type of output.
 
     Raises:
         UnsupportedOutputError: There is no such type.
     """
-    if kind not in EXPORTERS:
+    try:
+        module, _, name = EXPORTERS[kind].partition(":")
+    except KeyError:
+        near = closest(kind, EXPORTERS)
+        known = f"write one of {', '.join(EXPORTERS)}"
         raise UnsupportedOutputError(
-            f"unknown output type {kind!r}", hint=f"use one of {', '.join(EXPORTERS)}"
-        )
-    module, _, name = EXPORTERS[kind].partition(":")
-    return cast("Exporter", getattr(import_module(module), name)())
+            f"unknown output type {kind!r}", hint=f"did you mean {near!r}?" if near else known
+        ) from None
+    return cast("Exporter", getattr(importlib.import_module(module), name)())

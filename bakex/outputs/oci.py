@@ -1,22 +1,25 @@
-"""``type=oci``: an OCI layout, as an archive or a directory, with every platform."""
+"""``type=oci``: the image as an OCI layout, in a tar file or (``tar=false``) in a directory.
+
+The index over several platforms, from however many nodes, is made here. A directory that is a
+layout already keeps what it has: new blobs nobody refers to yet, then one change of ``index.json``.
+"""
 
 from __future__ import annotations
 
-import asyncio
-import os
-from functools import partial
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bakex.errors import OutputError, UnsupportedOutputError
-from bakex.model.publication import Publication
-from bakex.model.result import SaveImage
+from bakex.errors import ContentError
+from bakex.model.outputs import STDOUT
 from bakex.oci.archive import write_archive
-from bakex.oci.copy import copy, push_document
+from bakex.oci.copy import copy
 from bakex.oci.layout import OciLayout
-from bakex.oci.validate import validate
-from bakex.outputs.images import by_platform, joined, names, node_attrs
-from bakex.outputs.outcome import Outcome
+from bakex.outputs.assembly import published
+from bakex.outputs.attributes import flag, label, unsupported
+from bakex.outputs.files import check_file, deliver, stage
+from bakex.outputs.finished import Waiting
+from bakex.outputs.gathering import gather, save_request
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,88 +28,26 @@ if TYPE_CHECKING:
     from bakex.model.descriptor import Descriptor
     from bakex.model.outputs import Output
     from bakex.model.plan import Cell
-    from bakex.model.result import ExportRequest
+    from bakex.model.publication import Publication
+    from bakex.model.result import SaveImage
     from bakex.model.target import Target
-    from bakex.oci.assemble import Assembly
+    from bakex.outputs.gathering import Gathered
 
-_FALSE = frozenset({"0", "f", "false"})
-
-
-def staging(desk: Desk, target: Target) -> Path:
-    """Return the layout in which a target's cells leave their blobs."""
-    return desk.workspace / "images" / target.name
-
-
-async def assembled(
-    target: Target, cells: Sequence[tuple[Cell, Descriptor | None]], desk: Desk
-) -> tuple[OciLayout, Assembly]:
-    """Join what the cells left in the staging layout, and check all of it.
-
-    Raises:
-        ContentError: The parts do not fit together, or are not complete.
-    """
-    layout = OciLayout(staging(desk, target), durable=False)
-    assembly = await joined(layout, target, cells)
-    root = await push_document(layout, assembly.raw, assembly.root.media_type)
-    await validate(layout, root, platforms=[cell.platform for cell, _ in cells])
-    return layout, assembly
-
-
-async def write_file(
-    layout: OciLayout,
-    entries: Sequence[tuple[Descriptor, str]],
-    dest: str,
-    desk: Desk,
-    *,
-    docker: bool,
-) -> Path:
-    """Write an archive beside its destination and return its temporary name.
-
-    Raises:
-        OutputError: It cannot be written.
-    """
-    if dest in {"", "-"}:
-        file = desk.workspace / f"{layout.root.name}.tar"
-    else:
-        file = Path(dest).with_name(f".{Path(dest).name}.bakex")
-        try:
-            file.parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise OutputError(f"cannot write {dest}", detail=error.strerror or "") from None
-    await write_archive(layout, entries, file, docker=docker)
-    return file
-
-
-async def reveal(file: Path, dest: str, desk: Desk) -> None:
-    """Give a finished archive its name, or copy it to standard output.
-
-    Raises:
-        OutputError: It cannot be renamed.
-    """
-    if dest in {"", "-"}:
-        await desk.write_stdout(file)
-        return
-    try:
-        await asyncio.to_thread(os.replace, file, dest)
-    except OSError as error:
-        raise OutputError(f"cannot write {dest}", detail=error.strerror or "") from None
+_UNNAMED = "latest"  # what BuildKit's client calls an image without a name in a directory
 
 
 class OciExporter:
     """Implements `bakex.interfaces.Exporter`."""
 
-    def requests(
-        self, target: Target, output: Output, cell: Cell, desk: Desk
-    ) -> ExportRequest | None:
-        """Ask each node for the blobs of its image."""
-        if _is_directory(output) and output.dest in {"", "-"}:
-            raise UnsupportedOutputError(
-                f"target {target.name!r}: type=oci,tar=false needs a directory",
-                hint="add dest=DIRECTORY",
-            )
-        layout = staging(desk, target)
-        OciLayout.create(layout, durable=False)
-        return SaveImage(layout=layout, attrs=node_attrs(output))
+    def requests(self, target: Target, output: Output, cell: Cell, desk: Desk) -> SaveImage:
+        """Ask for the image's content.
+
+        Raises:
+            UnsupportedOutputError: No destination, one of the wrong kind, or a senseless attribute.
+        """
+        del cell
+        check_destination(target, output)
+        return save_request(target, output, desk)
 
     async def finish(
         self,
@@ -115,39 +56,92 @@ class OciExporter:
         cells: Sequence[tuple[Cell, Descriptor | None]],
         desk: Desk,
     ) -> Finished:
-        """Join the cells' images and write them beside the destination."""
-        layout, assembly = await assembled(target, cells, desk)
-        entries = [(assembly.root, name) for name in names(target, output) or ("",)]
-        publication = Publication(
-            target=target.name,
-            kind="oci",
-            place=output.dest or "-",
-            root=assembly.root,
-            platforms=by_platform(assembly),
-        )
-        if _is_directory(output):
-            destination = OciLayout.create(Path(output.dest))
-            await copy(layout, destination, assembly.root)
-            action = partial(_enter, destination, entries, publication)
-        else:
-            file = await write_file(layout, entries, output.dest, desk, docker=False)
-            action = partial(_rename, file, output.dest, desk, publication)
-        return Outcome(root=assembly.root, moves_tags=False, action=action)
+        """Assemble the image and write it beside its destination.
+
+        Raises:
+            ContentError: The parts do not fit together or are not what was asked for.
+            OutputError: The destination cannot be written.
+        """
+        found = await gather(target, output, cells, desk)
+        return await written(target, output, found, desk)
 
 
-def _is_directory(output: Output) -> bool:
-    return output.attrs.get("tar", "").lower() in _FALSE
+def check_destination(target: Target, output: Output) -> None:
+    """Make sure, before anything is built, that the destination fits ``tar=``.
+
+    Raises:
+        UnsupportedOutputError: It does not.
+    """
+    if flag(target, output, "tar", default=True):
+        check_file(target, output)
+        return
+    if output.dest in {"", STDOUT}:
+        raise unsupported(target, output, "tar=false needs a directory", "add dest=DIRECTORY")
+    place = Path(output.dest)
+    if place.exists() and not place.is_dir():
+        raise unsupported(target, output, f"the destination {place} is a file")
+    if not _is_free(place):
+        try:
+            OciLayout.open(place)
+        except ContentError as error:
+            raise unsupported(
+                target, output, error.summary, "choose another directory, or empty this one"
+            ) from None
 
 
-async def _enter(
-    layout: OciLayout, entries: Sequence[tuple[Descriptor, str]], publication: Publication
-) -> tuple[Publication, ...]:
-    await layout.enter(entries)
-    return (publication,)
+async def written(
+    target: Target, output: Output, found: Gathered, desk: Desk, *, docker: bool = False
+) -> Finished:
+    """Write a gathered image beside its destination.
+
+    Args:
+        target: Whose it is.
+        output: Where it goes, and in what form.
+        found: The image.
+        desk: The run's.
+        docker: Make the archive one that ``docker load`` takes in all its versions.
+
+    Raises:
+        ContentError: The workspace was damaged.
+        OutputError: The destination cannot be written.
+    """
+    is_archive = flag(target, output, "tar", default=True)
+    kind = "docker-archive" if docker and is_archive else "oci"
+    place = published(target, kind, output.dest, found.root, found.platforms)
+    if is_archive:
+        file = desk.workspace / f"{label(target, output)}.tar"
+        await write_archive(found.layout, found.entries, file, docker=docker)
+        return await deliver(file, output, desk, place, root=found.root)
+    destination = Path(output.dest)
+    entries = tuple((entry, name or _UNNAMED) for entry, name in found.entries)
+    if not _is_free(destination):
+        existing = OciLayout.create(destination)
+        await copy(found.layout, existing, found.root)
+        return _Entering(publication=place, layout=existing, entries=entries)
+    staged = stage(destination, directory=True)
+    fresh = OciLayout.create(staged.path)
+    await copy(found.layout, fresh, found.root)
+    await fresh.enter(entries)
+    return Waiting(root=found.root, publication=place, staged=staged)
 
 
-async def _rename(
-    file: Path, dest: str, desk: Desk, publication: Publication
-) -> tuple[Publication, ...]:
-    await reveal(file, dest, desk)
-    return (publication,)
+def _is_free(place: Path) -> bool:
+    return not (place.is_dir() and any(place.iterdir()))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Entering:
+    """An image whose content is in an existing layout but not listed there yet."""
+
+    publication: Publication
+    layout: OciLayout
+    entries: tuple[tuple[Descriptor, str], ...]
+    moves_tags: bool = False
+
+    @property
+    def root(self) -> Descriptor | None:
+        return self.publication.root
+
+    async def publish(self) -> tuple[Publication, ...]:
+        await self.layout.enter(self.entries)
+        return (self.publication,)

@@ -1,0 +1,97 @@
+"""Reading what a cell handed over."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from bakex.errors import ContentError, ContentNotFoundError
+from bakex.model.documents import encode
+from bakex.model.index import Index
+from bakex.model.media_types import OCI_INDEX
+from bakex.model.platform import Platform
+from bakex.oci.copy import push_document
+from bakex.oci.memory import MemoryStore
+from bakex.oci.parts import collect
+from bakex.testing.images import put_attested, put_image
+
+if TYPE_CHECKING:
+    from bakex.model.descriptor import Descriptor
+
+AMD64 = Platform.parse("linux/amd64")
+ARM64 = Platform.parse("linux/arm64")
+
+
+async def put_index(store: MemoryStore, *entries: dict[str, Any]) -> Descriptor:
+    document = {"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": list(entries)}
+    return await push_document(store, encode(document), OCI_INDEX)
+
+
+def listed(image: Descriptor, **platform: str) -> dict[str, Any]:
+    return {**image.to_json(), "platform": platform} if platform else image.to_json()
+
+
+async def test_a_manifest_is_one_image_with_the_platform_of_its_config() -> None:
+    store = MemoryStore()
+    image = await put_image(store, "linux/arm/v6")
+    part = await collect(store, image, platform=Platform.parse("linux/arm/v6"), origin="n")
+    [found] = part.images
+    assert found.descriptor.raw_platform == {
+        "architecture": "arm",
+        "os": "linux",
+        "variant": "v6",
+    }
+    assert found.descriptor.digest == image.digest
+    assert part.attestations == ()
+
+
+async def test_an_index_gives_images_and_attestations() -> None:
+    store = MemoryStore()
+    root = await put_attested(store)
+    part = await collect(store, root, platform=AMD64)
+    assert isinstance(part.document, Index)
+    assert [i.descriptor.digest for i in part.images] == [part.document.images[0].digest]
+    assert part.attestations == part.document.attestations
+
+
+async def test_nested_indexes_are_flattened_but_not_without_end() -> None:
+    store = MemoryStore()
+    inner = await put_attested(store)
+    outer = await put_index(store, listed(inner))
+    part = await collect(store, outer, platform=AMD64)
+    assert len(part.images) == 1
+    assert len(part.attestations) == 1
+    deeper = await put_index(store, listed(outer))
+    with pytest.raises(ContentError, match="nested too deeply"):
+        await collect(store, deeper, platform=AMD64)
+
+
+async def test_a_platform_that_the_config_denies_is_an_error() -> None:
+    store = MemoryStore()
+    image = await put_image(store, "linux/amd64")
+    root = await put_index(store, listed(image, os="linux", architecture="arm64"))
+    with pytest.raises(ContentError, match="listed for linux/arm64 but its config says") as caught:
+        await collect(store, root, platform=ARM64)
+    assert "FROM --platform" in caught.value.hint
+
+
+async def test_an_artifact_is_no_image() -> None:
+    store = MemoryStore()
+    root = await put_attested(store)
+    index = Index.parse(store.blobs[root.digest])
+    plain = replace(index.attestations[0], annotations={}, raw_platform={}, platform=None)
+    # Its config has an image's type but no layers that a root file system would be made of.
+    raw = store.blobs[plain.digest].replace(b"image.config", b"example.config")
+    artifact = await push_document(store, raw, plain.media_type)
+    with pytest.raises(ContentError, match="is not an image"):
+        await collect(store, artifact, platform=AMD64)
+
+
+async def test_what_is_missing_is_named() -> None:
+    store = MemoryStore()
+    image = await put_image(store)
+    del store.blobs[image.digest]
+    with pytest.raises(ContentNotFoundError, match=image.digest.hex):
+        await collect(store, image, platform=AMD64)
