@@ -158,7 +158,7 @@ def unreachable(error: Exception, action: str, place: str) -> RegistryError:
     if tls is not None and not isinstance(tls, (ssl.SSLEOFError, ssl.SSLZeroReturnError)):
         return RegistryError(
             f"cannot {action} {place}: no secure connection to {host}",
-            detail=str(tls.reason or ""),
+            detail=str(getattr(tls, "reason", None) or ""),
             hint="set registry.insecure=true on the output if the registry speaks plain HTTP",
         )
     reason = redact_text(str(error)) or type(error).__name__

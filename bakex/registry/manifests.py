@@ -54,11 +54,11 @@ class Manifests:
         self._site = site
         self._path = path
         self._place = f"{site.host}/{path}"
-        self._pushed: dict[Digest, bytes] = {}
+        self._known: dict[Digest, bytes] = {}
 
     async def fetch(self, descriptor: Descriptor) -> AsyncGenerator[bytes, None]:
         """Yield a document. See `Repository.fetch`."""
-        known = self._pushed.get(descriptor.digest)
+        known = self._known.get(descriptor.digest)
         if known is not None:
             yield known
             return
@@ -72,12 +72,14 @@ class Manifests:
             raise ContentNotFoundError(f"{descriptor.digest} is not in {self._place}")
         if answer.status != 200:
             raise refused(answer, "pull from", f"{self._place}@{descriptor.digest}")
+        self._remember(answer.body)
         yield answer.body
 
     async def exists(self, descriptor: Descriptor) -> bool:
         """Return whether a document is there, with the right size."""
-        if descriptor.digest in self._pushed:
-            return True
+        known = self._known.get(descriptor.digest)
+        if known is not None:
+            return len(known) == descriptor.size
         answer = await self._head(str(descriptor.digest))
         if answer.status == 404:
             return False
@@ -88,7 +90,7 @@ class Manifests:
 
     async def push(self, descriptor: Descriptor, raw: bytes) -> None:
         """Store a document by its digest; its children must be there."""
-        if descriptor.digest in self._pushed:
+        if descriptor.digest in self._known:
             return
         if len(raw) > MAX_MANIFEST_SIZE:
             raise ContentError(f"{descriptor.digest} is larger than registries take")
@@ -99,8 +101,12 @@ class Manifests:
             await self._transport.clock.sleep(wait_s)
             answer = await self._put(descriptor.media_type, raw, str(descriptor.digest))
         self._check_stored(answer, descriptor, f"{self._place}@{descriptor.digest}")
-        if len(self._pushed) < _REMEMBERED:
-            self._pushed[descriptor.digest] = raw
+        self._remember(raw)
+
+    def _remember(self, raw: bytes) -> None:
+        """Keep a document that is known to be there; its own digest is what it is found by."""
+        if len(self._known) < _REMEMBERED:
+            self._known[Digest.of(raw)] = raw
 
     async def resolve(self, name: str) -> Descriptor:
         """Return what a tag or digest stands for. See `Repository.resolve`."""

@@ -145,10 +145,15 @@ def _read(answer: Answer, place: str) -> Token:
     # What ends up in a header must not be able to add another one.
     if not isinstance(value, str) or not value.isprintable() or not value.isascii():
         raise RegistryError(f"the token server {place} gave no token")
-    life, refresh = fields.get("expires_in"), fields.get("refresh_token")
-    valid = isinstance(life, int | float) and life > 0
+    refresh = fields.get("refresh_token")
     return Token(
         value=value,
-        life_s=float(life) if valid and isinstance(life, int | float) else _DEFAULT_LIFE_S,
+        life_s=_life_s(fields.get("expires_in")),
         refresh=refresh if isinstance(refresh, str) else "",
     )
+
+
+def _life_s(value: object) -> float:
+    if isinstance(value, int | float) and not isinstance(value, bool) and value > 0:
+        return float(value)
+    return _DEFAULT_LIFE_S

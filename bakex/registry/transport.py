@@ -201,7 +201,7 @@ class Transport:
             except RegistryError as error:
                 failures.append(error)
                 continue
-            if answer.status == 400 and b"HTTPS server" in answer.body:
+            if answer.status == 400 and b" HTTPS " in answer.body:
                 # What Go's and nginx's TLS servers say to plain HTTP.
                 failures.append(refused(answer, request.action, request.place))
                 continue

@@ -14,8 +14,12 @@ from bakex.errors import RegistryError
 from bakex.model.reference import is_loopback
 
 
-def origin(url: str) -> tuple[str, str, int]:
+def origin(url: str, sender: str = "a registry") -> tuple[str, str, int]:
     """Return scheme, host and port: credentials never go to another origin than the registry's.
+
+    Args:
+        url: An absolute URL.
+        sender: Who named it, for messages.
 
     Raises:
         RegistryError: Not an http or https URL.
@@ -24,9 +28,9 @@ def origin(url: str) -> tuple[str, str, int]:
         parts = urlsplit(url)
         host, port = parts.hostname, parts.port
     except ValueError:
-        raise RegistryError("the registry sent a malformed URL") from None
+        raise RegistryError(f"{sender} sent a malformed URL") from None
     if parts.scheme not in {"http", "https"} or not host:
-        raise RegistryError(f"the registry sent a URL with the scheme {parts.scheme!r}")
+        raise RegistryError(f"{sender} sent a URL with the scheme {parts.scheme!r}")
     return parts.scheme, host, port or (80 if parts.scheme == "http" else 443)
 
 
@@ -42,17 +46,18 @@ def check_peer(url: str, base: str, what: str) -> None:
         RegistryError: User information, a step down from https, or an address of this machine or of
             its link although the registry is not there itself.
     """
-    scheme, host, _ = origin(url)
+    sender = urlsplit(base).netloc
+    scheme, host, _ = origin(url, sender)
     home_scheme, home, _ = origin(base)
     if "@" in urlsplit(url).netloc:
-        raise RegistryError(f"{home} sent a {what} with user information in it")
+        raise RegistryError(f"{sender} sent a {what} with user information in it")
     if scheme == "http" and home_scheme == "https":
-        raise RegistryError(f"{home} sent a {what} that leads from https to http on {host}")
+        raise RegistryError(f"{sender} sent a {what} that leads from https to http on {host}")
     if host == home or is_loopback(_bracketed(home)):
         return
     if _is_own(host):
         raise RegistryError(
-            f"{home} sent a {what} that leads to the address {host} of this machine or its link"
+            f"{sender} sent a {what} that leads to the address {host} of this machine or its link"
         )
 
 

@@ -44,7 +44,7 @@ class FakeRegistry:
     Attributes:
         auth: Who is let in.
         content: What it has.
-        log: Every request that is over, in order.
+        log: Every request, in the order of the answers.
     """
 
     def __init__(
@@ -54,6 +54,7 @@ class FakeRegistry:
         port: int = 0,
         auth: RegistryAuth | None = None,
         check_accept: bool = True,
+        certificate: Path | None = None,
     ) -> None:
         """Prepare it; `start` opens the port.
 
@@ -62,6 +63,7 @@ class FakeRegistry:
             port: On 127.0.0.1; 0 for any that is free.
             auth: Who is let in; everybody if None.
             check_accept: Whether a manifest of a type that the client did not ask for is 404.
+            certificate: PEM file with a key and a certificate, to speak TLS.
         """
         self.auth = auth or RegistryAuth()
         self.log: list[Seen] = []
@@ -71,19 +73,20 @@ class FakeRegistry:
         self._routes = Routes(self.content, check_accept=check_accept)
         self._schedule = Schedule()
         self._port = port
-        self._server: RegistryServer | None = None
+        self._certificate = certificate
 
     def start(self) -> Self:
         """Open the port and serve from now on."""
         server = RegistryServer(
             ("127.0.0.1", self._port),
             serve=self._serve,
-            take=self._schedule.take,
+            take=self._take,
             note=self.log.append,
+            certificate=self._certificate,
         )
         thread = threading.Thread(target=server.serve_forever, args=(_POLL_S,), daemon=True)
         thread.start()
-        self._server, self._port = server, server.server_address[1]
+        self._port = server.server_address[1]
         self._stack.callback(thread.join)
         self._stack.callback(server.server_close)
         self._stack.callback(server.end_connections)
@@ -115,6 +118,10 @@ class FakeRegistry:
         for fault in faults:
             self._schedule.add(fault)
 
+    def heal(self) -> None:
+        """Let nothing go wrong any more."""
+        self._schedule.clear()
+
     @property
     def is_done(self) -> bool:
         """Whether everything that was to go wrong did."""
@@ -124,6 +131,12 @@ class FakeRegistry:
         """Return the requests so far as ``METHOD /path?query``, those that contain a text."""
         return [str(seen) for seen in self.log if pattern in str(seen)]
 
+    def _take(self, request: str) -> Fault:
+        fault = self._schedule.take(request)
+        if fault.revoke:
+            self.auth.revoke()
+        return fault
+
     def _serve(self, request: Incoming) -> Outgoing:
         header = request.headers.get("authorization", "")
         if request.path == _TOKEN_PATH:
@@ -131,7 +144,8 @@ class FakeRegistry:
             body = self.auth.token(request.method, header, request.query, form)
             return Outgoing(status=200, headers={"Content-Type": "application/json"}, body=body)
         repository, action = Routes.needs(request.method, request.path)
-        self.auth.check(header, repository, action, f"http://{self.host}{_TOKEN_PATH}")
+        scheme = "http" if self._certificate is None else "https"
+        self.auth.check(header, repository, action, f"{scheme}://{self.host}{_TOKEN_PATH}")
         return self._routes.serve(request)
 
 

@@ -4,21 +4,27 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import ssl
 import struct
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
 
 from bakex.testing.registry_content import Refusal
 from bakex.testing.registry_faults import Fault
 from bakex.testing.registry_routes import Incoming, Outgoing
 
+if TYPE_CHECKING:
+    from io import BufferedReader
+
 _CHUNK = 1 << 18
 _LINGER_NONE = struct.pack("ii", 1, 0)  # closing sends a reset
+_TLS_HANDSHAKE = b"\x16"  # the first byte of every TLS connection
+_PLAIN = b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 _DRAINED = 64 << 20  # a larger unwanted body costs the connection
 
 
@@ -52,21 +58,43 @@ class RegistryServer(ThreadingHTTPServer):
     daemon_threads = False
     request_queue_size = 128
 
-    def __init__(self, address: tuple[str, int], *, serve: Serve, take: Take, note: Note) -> None:
+    def __init__(
+        self,
+        address: tuple[str, int],
+        *,
+        serve: Serve,
+        take: Take,
+        note: Note,
+        certificate: Path | None = None,
+    ) -> None:
         """Listen.
 
         Args:
             address: Host and port; port 0 for any that is free.
             serve: Answers requests.
             take: Says what goes wrong with a request, given as ``METHOD /path?query``.
-            note: Is told of every request when it is over.
+            note: Is told of every request before it is answered.
+            certificate: PEM file with a key and a certificate, to speak TLS.
         """
+        self._tls: ssl.SSLContext | None = None
+        if certificate is not None:
+            self._tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            self._tls.load_cert_chain(certificate)
         self.serve = serve
         self.take = take
         self.note = note
         self._open: set[socket.socket] = set()
         self._guard = threading.Lock()
         super().__init__(address, _Handler)
+
+    def get_request(self) -> tuple[socket.socket, Any]:
+        """Accept a connection; the thread that will serve it does the handshake."""
+        connection, address = super().get_request()
+        if self._tls is not None:
+            connection = self._tls.wrap_socket(
+                connection, server_side=True, do_handshake_on_connect=False
+            )
+        return connection, address
 
     def process_request(self, request: Any, client_address: Any) -> None:  # noqa: ANN401
         """Remember the connection, so that `end_connections` can end it."""
@@ -91,7 +119,7 @@ class RegistryServer(ThreadingHTTPServer):
         """Say nothing of a client that went away; anything else is a bug to be seen."""
         import sys  # noqa: PLC0415 - for the exception in flight, as the base class does
 
-        if not isinstance(sys.exception(), ConnectionError):
+        if not isinstance(sys.exception(), OSError):
             super().handle_error(request, client_address)
 
 
@@ -115,28 +143,39 @@ class _Handler(BaseHTTPRequestHandler):
         """Name the server."""
         return "bakex-testing"
 
+    def handle_one_request(self) -> None:
+        """Serve a request, or say at once to a client that tries TLS that this is plain HTTP.
+
+        Docker and containerd go on with HTTP only after an answer that starts with ``HTTP/``.
+        """
+        if cast("BufferedReader", self.rfile).peek(1)[:1] == _TLS_HANDSHAKE:
+            self.close_connection = True
+            self.wfile.write(_PLAIN)
+            self.wfile.flush()
+            return
+        super().handle_one_request()
+
     def __getattr__(self, name: str) -> Callable[[], None]:
         if name.startswith("do_"):
             return self._handle
         raise AttributeError(name)
 
     def _handle(self) -> None:
-        target = self.path
-        fault = self._registry.take(f"{self.command} {target}")
-        status = 0
-        try:
-            if fault.reset == "before":
-                self._drop()
-            answer = self._answer(fault)
-            if fault.reset == "after":
-                self._drop()
-            status = answer.status
-            self._send(answer, fault)
-        finally:
-            scheme = self.headers.get("Authorization", "").partition(" ")[0].lower()
-            self._registry.note(
-                Seen(method=self.command, target=target, authorization=scheme, status=status)
-            )
+        fault = self._registry.take(f"{self.command} {self.path}")
+        if fault.reset == "before":
+            self._note(0)
+            self._drop()
+        answer = self._answer(fault)
+        # Noted before it is sent, so that whoever has the answer finds the note.
+        self._note(0 if fault.reset else answer.status)
+        if fault.reset:
+            self._drop()
+        self._send(answer, fault)
+
+    def _note(self, status: int) -> None:
+        scheme = self.headers.get("Authorization", "").partition(" ")[0].lower()
+        seen = Seen(method=self.command, target=self.path, authorization=scheme, status=status)
+        self._registry.note(seen)
 
     def _answer(self, fault: Fault) -> Outgoing:
         body = _Body(self, corrupt=fault.corrupt_request)
@@ -145,7 +184,9 @@ class _Handler(BaseHTTPRequestHandler):
             method=self.command,
             path=parts.path,
             query=parts.query,
-            headers={name.lower(): value for name, value in self.headers.items()},
+            headers={
+                name.lower(): ", ".join(self.headers.get_all(name, [])) for name in self.headers
+            },
             body=body.chunks,
         )
         try:
