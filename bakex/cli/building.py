@@ -94,8 +94,8 @@ def _run(
     with ExitStack() as stack:
         interrupts = stack.enter_context(watched(first=stopping, last=last_words))
         screen = Screen(shown, stream.subscribe())
-        # Called last: a defect of the display is told when it has left the terminal.
-        stack.callback(_tell, screen)
+        # Called last, when the display has left the terminal.
+        stack.callback(_after, screen, console.mode)
         stack.enter_context(screen)
         return interrupts.run(main)
 
@@ -123,7 +123,9 @@ def _display(console: _Console, settings: Settings, clock: Clock) -> Display:
             return Plain(out)
 
 
-def _tell(screen: Screen) -> None:
+def _after(screen: Screen, mode: Mode) -> None:
+    if mode in {Mode.PLAIN, Mode.TTY}:
+        say("")  # sets the outcome apart, whatever it is
     if screen.failure is None:
         return
     warning = Diagnostic(

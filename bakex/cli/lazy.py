@@ -96,8 +96,11 @@ def run(commands: Mapping[str, str], arguments: Sequence[str], invocation: Invoc
 
 def usage_error(error: ClickException) -> UsageError:
     """Return a parser's complaint in the words of bakex: lower case, one next step."""
-    summary, _, guess = error.format_message().rstrip(".?").partition(". Did you mean ")
+    summary, guess = error.format_message().rstrip(".?"), ""
+    for words in (". Did you mean ", " (Possible options: "):
+        if words in summary:
+            summary, _, guess = summary.partition(words)
     context = getattr(error, "ctx", None)
     path = context.command_path if context is not None else NAME
-    hint = f"did you mean {guess}?" if guess else f"see {path} --help"
+    hint = f"did you mean {guess.rstrip(')')}?" if guess else f"see {path} --help"
     return UsageError(summary[:1].lower() + summary[1:], hint=hint)

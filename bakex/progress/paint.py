@@ -80,8 +80,11 @@ def _fit(row: _Row, columns: int) -> str:
 
 
 def _heading(state: RunState, now: datetime) -> _Row:
-    verb = {None: "building", True: "done", False: "failed"}[state.ok]
     cells, steps = state.cells.values(), state.steps.values()
+    verb = {None: "building", True: "done", False: "failed"}[state.ok]
+    endings = {cell.status for cell in cells}
+    if state.ok is False and Status.CANCELLED in endings and Status.FAILED not in endings:
+        verb = "stopped"
     facts: list[str] = []
     if cells:
         over = sum(cell.status.is_over for cell in cells)

@@ -2,14 +2,16 @@
 
 * Every line is whole and begins with the number of its step, so lines of steps that run at the same
   time can stand among one another. ``#0`` is the run itself.
-* A step has a heading when it starts, its log with the seconds since then, and an end. A line that
-  a step began but did not end is written when the step ends.
+* A step has a heading when it starts, its log with the seconds since then, and an end. The end
+  waits for a moment: BuildKit reports many steps in several short runs, which are one to a reader.
+  A line that a step began but did not end is written when the step ends.
 * A transfer gets a line when 5 % or 5 seconds passed, and when it is complete (BuildKit
   util/progress/progressui/printer.go).
 """
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, TextIO, assert_never
 
 from bakex.diagnostics import render
@@ -43,15 +45,17 @@ if TYPE_CHECKING:
 
 _SHARE = 0.05
 _PAUSE_S = 5.0
+_PATIENCE = timedelta(milliseconds=150)
 
 
 class Plain:
     """Implements `bakex.progress.display.Display`."""
 
-    interval_s: float | None = None
+    interval_s: float | None = _PATIENCE.total_seconds()
 
     def __init__(self, out: TextIO) -> None:
         self._out = out
+        self._ended: dict[int, tuple[Step, datetime]] = {}
         self._state = RunState()
         self._headed: set[int] = set()
         self._moved: dict[tuple[int, str], TransferMoved] = {}
@@ -59,13 +63,18 @@ class Plain:
     def update(self, batch: Sequence[Delivery]) -> None:
         """Write the lines of a batch in one go."""
         lines = [line for item in batch for line in self._lines(item)]
-        if lines:
-            self._out.write("".join(f"{line}\n" for line in lines))
-            self._out.flush()
+        if not batch:  # nothing happened for as long as an end waits
+            lines.extend(self._endings(None))
+        self._write(lines)
 
     def close(self) -> None:
-        """Write the beginnings of lines that steps left unfinished."""
-        lines = [line for step in self._state.shown for line in _log(step, step.log.flush(), None)]
+        """Write what was waiting: ends, and the beginnings of lines that steps left unfinished."""
+        lines = list(self._endings(None))
+        for step in self._state.shown:
+            lines.extend(_log(step, step.log.flush(), None))
+        self._write(lines)
+
+    def _write(self, lines: Sequence[str]) -> None:
         if lines:
             self._out.write("".join(f"{line}\n" for line in lines))
             self._out.flush()
@@ -76,13 +85,15 @@ class Plain:
             return
         change = self._state.apply(item)
         step = change.step
-        if step is None:
-            if not isinstance(item, LogsDropped):
+        if not isinstance(item, LogsDropped):
+            yield from self._endings(item.at, step)
+            if step is None:
                 yield from _of_run(item, change)
-            return
-        if not step.number:
-            return  # known, but not started
-        yield from self._heading(step)
+        if step is not None and step.number:  # without a number it has not started
+            yield from self._heading(step)
+            yield from self._of_step(step, item, change)
+
+    def _of_step(self, step: Step, item: Event | LogsDropped, change: Change) -> Iterator[str]:
         match item:
             case LogsDropped():
                 yield from _log(step, change.lines, None)
@@ -91,10 +102,9 @@ class Plain:
                 yield from _log(step, change.lines, item.at)
             case StepChanged():
                 yield from _log(step, change.lines, item.at)
-                yield from self._ending(step, change, item.at)
-            case TransferMoved():
-                if change.is_new:
-                    yield from self._transfer(step, item)
+                self._note_end(step, change, item.at)
+            case TransferMoved() if change.is_new:
+                yield from self._transfer(step, item)
             case _:
                 pass
 
@@ -103,18 +113,26 @@ class Plain:
             self._headed.add(step.number)
             yield f"#{step.number} {clean(self._state.label(step))}"
 
-    def _ending(self, step: Step, change: Change, now: datetime) -> Iterator[str]:
-        if step.status is change.before or not step.status.is_over:
-            return
-        match step.status:
-            case Status.FAILED:
-                yield f"#{step.number} ERROR: {clean(step.error)}".rstrip()
-            case Status.CANCELLED:
-                yield f"#{step.number} {CANCELLED.upper()}"
-            case Status.CACHED:
-                yield f"#{step.number} CACHED"
-            case _:
-                yield f"#{step.number} DONE {seconds(step.elapsed_s(now))}"
+    def _note_end(self, step: Step, change: Change, at: datetime) -> None:
+        if not step.status.is_over:
+            self._ended.pop(step.number, None)
+        elif step.status is not change.before:
+            self._ended[step.number] = (step, at)
+
+    def _endings(self, now: datetime | None, current: Step | None = None) -> Iterator[str]:
+        """Yield the ends that waited long enough; all for None, never that of the current step.
+
+        Nothing is gained by waiting with a failure.
+        """
+        due = [
+            number
+            for number, (step, at) in self._ended.items()
+            if now is None
+            or (step is not current and (now - at >= _PATIENCE or step.status is Status.FAILED))
+        ]
+        for number in due:
+            step, at = self._ended.pop(number)
+            yield f"#{number} {_ending(step, at)}".rstrip()
 
     def _transfer(self, step: Step, event: TransferMoved) -> Iterator[str]:
         key = (step.number, event.id)
@@ -139,6 +157,18 @@ def transfer(event: TransferMoved) -> str:
     if event.completed is not None:
         words.append("done")
     return " ".join(words)
+
+
+def _ending(step: Step, at: datetime) -> str:
+    match step.status:
+        case Status.FAILED:
+            return f"ERROR: {clean(step.error)}"
+        case Status.CANCELLED:
+            return CANCELLED.upper()
+        case Status.CACHED:
+            return "CACHED"
+        case _:
+            return f"DONE {seconds(step.elapsed_s(at))}"
 
 
 def _worth_a_line(event: TransferMoved, last: TransferMoved | None) -> bool:
@@ -169,7 +199,7 @@ def _of_run(event: Event, change: Change) -> Iterator[str]:
                 yield from (f"#0 {clean(line)}" for line in render(event.diagnostic).split("\n"))
         case CellFinished():
             if event.error:
-                yield f"#0 {_cell(event)} FAILED: {clean(event.error)}"
+                yield f"#0 FAILED {_failure(event)}"
         case Published():
             yield f"#0 {event.publication.target}: {published(event.publication)}"
         case CellStarted() | RunFinished() | StepChanged() | TransferMoved() | LogWritten():
@@ -178,8 +208,9 @@ def _of_run(event: Event, change: Change) -> Iterator[str]:
             assert_never(event)
 
 
-def _cell(event: CellFinished) -> str:
-    return f"{event.cell.target} {event.cell.platform}"
+def _failure(event: CellFinished) -> str:
+    error, cell = clean(event.error), str(event.cell)
+    return error if error.startswith(cell) else f"{cell}: {error}"
 
 
 def _planned(plan: Plan) -> Iterator[str]:

@@ -66,12 +66,19 @@ class Step:
     _runs: dict[datetime, datetime | None] = field(
         default_factory=dict["datetime", "datetime | None"]
     )
+    _ended: set[datetime] = field(default_factory=set["datetime"])
 
     def report(self, event: StepChanged) -> None:
-        """Take over what a cell says about the step."""
+        """Take over what a cell says about the step.
+
+        Cells that share it repeat each other, each a little later: what a cell says about a run
+        that another one saw the end of is no news.
+        """
         self.name = event.name or self.name
         self.join(event.cell)
         self._reports[event.cell] = event
+        if event.started is not None and _status(event) in {Status.DONE, Status.FAILED}:
+            self._ended.add(event.started)
         if event.started is not None:
             if event.started not in self._runs:
                 self.log.restart()
@@ -107,7 +114,12 @@ class Step:
         return total
 
     def _settle(self) -> None:
-        found = {_status(report): report for report in self._reports.values()}
+        found = {
+            status: report
+            for report in self._reports.values()
+            if (status := _status(report)) is not Status.RUNNING
+            or report.started not in self._ended
+        }
         self.status = next((s for s in _PRECEDENCE if s in found), Status.WAITING)
         winner = found.get(self.status)
         self.error = winner.error if winner else ""

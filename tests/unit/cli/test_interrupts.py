@@ -54,7 +54,7 @@ def test_the_first_signal_stops_the_run(number: signal.Signals, code: int) -> No
     assert child.returncode == code
     assert out == b"stopped\n"
     lines = err.decode().splitlines()
-    assert lines[-2:] == ["#0 stopping; press Ctrl-C again to end at once", "interrupted"]
+    assert lines[-3:] == ["#0 stopping; press Ctrl-C again to end at once", "", "interrupted"]
     assert "Traceback" not in err.decode()
 
 

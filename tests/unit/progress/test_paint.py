@@ -121,6 +121,13 @@ def test_cancelled_and_waiting_cells(tell: Teller) -> None:
     )
 
 
+def test_a_run_that_was_stopped(tell: Teller) -> None:
+    events = [tell.start(AMD), tell.finish(AMD, cancelled=True), tell.end(ok=False)]
+    assert frame(events, 0).startswith("[+] stopped 0.0s")
+    events.insert(1, tell.finish(ARM, error="exit 1"))
+    assert frame(events, 0).startswith("[+] failed 0.0s")
+
+
 def test_many_targets_in_a_few_words(tell: Teller) -> None:
     cells = [f"t{n}@linux/amd64" for n in range(12)]
     events = [tell.plan(*cells), *(tell.start(cell) for cell in cells[:4]), tell.finish(cells[0])]

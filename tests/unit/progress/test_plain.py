@@ -33,11 +33,11 @@ GOLDEN = """\
 #1 [app linux/amd64 internal] load build context
 #1 transferring context: 500.00kB / 1.20MB 0.1s
 #1 transferring context: 1.20MB / 1.20MB 0.3s done
-#1 DONE 0.3s
 #2 [app linux/amd64 2/3] COPY . .
-#2 CACHED
 #3 [app linux/amd64 3/3] RUN make
 #4 [app linux/arm64 3/3] RUN make
+#1 DONE 0.3s
+#2 CACHED
 #3 0.300 cc a.c
 #4 0.300 cc a.c
 #3 0.500 cc b.c
@@ -46,7 +46,7 @@ GOLDEN = """\
 #3 DONE 1.5s
 #4 2.300 cc: error: b.c
 #4 ERROR: exit code: 1
-#0 app linux/arm64 FAILED: step failed: RUN make
+#0 FAILED app@linux/arm64: step failed: RUN make
 """
 
 
@@ -143,10 +143,41 @@ def test_cancelled_steps(tell: Teller) -> None:
     assert ended(again) == "#1 DONE 1.0s"
 
 
-def test_a_step_that_runs_again_ends_again(tell: Teller) -> None:
+def test_short_runs_of_a_step_are_one(tell: Teller) -> None:
     lines = written(
-        tell.step(AMD, "d", "x", started=0, completed=1),
-        tell.step(AMD, "d", "x", started=2),
-        tell.step(AMD, "d", "x", started=2, completed=4),
+        tell.at(1).step(AMD, "d", "x", started=0, completed=1),
+        tell.at(1.1).step(AMD, "d", "x", started=1.1),
+        tell.at(1.5).step(AMD, "d", "x", started=1.1, completed=1.5),
     )
-    assert lines == ["#1 [app linux/amd64] x", "#1 DONE 1.0s", "#1 DONE 3.0s"]
+    assert lines == ["#1 [app linux/amd64] x", "#1 DONE 1.4s"]
+
+
+def test_an_end_waits_only_for_a_moment(tell: Teller) -> None:
+    lines = written(
+        tell.at(1).step(AMD, "d", "x", started=0, completed=1),
+        tell.at(1.1).step(AMD, "e", "y", started=1.1),
+        tell.at(1.2).log(AMD, "e", b"out\n"),
+        tell.at(5).step(AMD, "d", "x", started=5),
+        tell.at(6).step(AMD, "d", "x", started=5, completed=6),
+    )
+    assert lines == [
+        "#1 [app linux/amd64] x",
+        "#2 [app linux/amd64] y",
+        "#1 DONE 1.0s",
+        "#2 0.100 out",
+        "#1 DONE 2.0s",
+    ]
+
+
+def test_when_nothing_more_happens_ends_are_written(tell: Teller) -> None:
+    out = io.StringIO()
+    display = Plain(out)
+    display.update([tell.at(1).step(AMD, "d", "x", started=0, completed=1)])
+    assert out.getvalue() == "#1 [app linux/amd64] x\n"
+    display.update([])
+    assert out.getvalue() == "#1 [app linux/amd64] x\n#1 DONE 1.0s\n"
+
+
+def test_a_failure_names_its_cell_once(tell: Teller) -> None:
+    events = [tell.finish(AMD, error="app@linux/amd64: no"), tell.finish(AMD, error="no")]
+    assert written(*events) == ["#0 FAILED app@linux/amd64: no"] * 2

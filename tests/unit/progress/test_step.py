@@ -62,6 +62,13 @@ def test_a_step_that_one_cell_ran_was_run(tell: Teller) -> None:
     assert made(ran, cached).status is Status.DONE
 
 
+def test_a_cell_that_is_behind_does_not_bring_a_step_back_to_life(tell: Teller) -> None:
+    ended = tell.step(AMD, "d", "n", started=1, completed=3)
+    behind = tell.step(ARM, "d", "n", started=1)
+    assert made(ended, behind).status is Status.DONE
+    assert made(ended, behind, tell.step(ARM, "d", "n", started=4)).status is Status.RUNNING
+
+
 def test_time_is_what_all_runs_took_together(tell: Teller) -> None:
     step = made(
         tell.step(AMD, "d", "n", started=1, completed=3),
