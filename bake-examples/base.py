@@ -25,14 +25,13 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Protocol
 
-from debian import DebianError, Packages, cache_folder, native_architecture
+from debian import DebianError, cache_folder, first_that_works, native_architecture
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-# The first release with riscv64, and the one to go to where a mirror is in the middle of updating
-# an architecture of the first.
-SUITES = ("trixie", "sid")
+# The first release with riscv64, and where to go if the mirror has trouble with it.
+SUITES = ("trixie", "forky", "sid")
 PLATFORMS = {
     "amd64": {"architecture": "amd64", "os": "linux"},
     "arm64": {"architecture": "arm64", "os": "linux", "variant": "v8"},
@@ -104,7 +103,7 @@ def make(name: str) -> Path:
 
 
 def _image(layout: Path, architecture: str, names: list[str]) -> dict[str, object]:
-    suite, files = _fetch(architecture, names)
+    suite, files = first_that_works(SUITES, architecture, lambda found: found.fetch_all(names))
     raw = layout / f"{architecture}.tar"
     _root_filesystem(files, raw)
     with raw.open("rb") as source:
@@ -124,16 +123,6 @@ def _image(layout: Path, architecture: str, names: list[str]) -> dict[str, objec
         "layers": [layer],
     }
     return {**_blob(layout, MANIFEST, json.dumps(manifest).encode()), "platform": platform}
-
-
-def _fetch(architecture: str, names: list[str]) -> tuple[str, list[Path]]:
-    problems: list[str] = []
-    for suite in SUITES:
-        try:
-            return suite, Packages(suite, architecture).fetch_all(names)
-        except DebianError as problem:
-            problems.append(str(problem))
-    raise DebianError("\n".join(problems))
 
 
 def _root_filesystem(files: list[Path], target: Path) -> None:

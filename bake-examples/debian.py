@@ -4,9 +4,10 @@ Needs nothing but Python and apt. The mirror is the one that this system is conf
 downloads and package state are in folders of their own, one per release and architecture. What is
 downloaded is verified by apt: the release file by Debian's archive keys, the rest by its hashes.
 
-    debian.py unpack --into DIRECTORY [--suite trixie] PACKAGE...
+    debian.py unpack --into DIRECTORY [--suite trixie]... PACKAGE...
 
-fetches packages (without their dependencies) and unpacks them, running none of their scripts.
+fetches packages (without their dependencies) and unpacks them, running none of their scripts; of
+several releases, the first one that works is used.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
 KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 FRESH_S = 24 * 3600  # package lists older than this are fetched again before they are used
@@ -79,12 +80,38 @@ def native_architecture() -> str:
     ).stdout.strip()
 
 
+def first_that_works(
+    suites: Sequence[str],
+    architecture: str,
+    fetch: Callable[[Packages], list[Path]],
+) -> tuple[str, list[Path]]:
+    """Fetch from the first release that works; return its name and the files.
+
+    A mirror may be in the middle of an update of one release or architecture. It may also lag so
+    far behind that a release file is out of date: as a last resort that is accepted, and said. What
+    such a file vouches for is still signed by Debian; it is only not the newest.
+    """
+    problems: list[str] = []
+    for fresh in (True, False):
+        for suite in suites:
+            try:
+                files = fetch(Packages(suite, architecture, fresh=fresh))
+            except DebianError as problem:
+                problems.append(str(problem))
+                continue
+            if not fresh:
+                print(f"note: the mirror's {suite} is out of date", file=sys.stderr)
+            return suite, files
+    raise DebianError("\n".join(dict.fromkeys(problems)))
+
+
 class Packages:
     """The packages of one release and one architecture."""
 
-    def __init__(self, suite: str, architecture: str) -> None:
+    def __init__(self, suite: str, architecture: str, *, fresh: bool = True) -> None:
         self.suite = suite
         self.architecture = architecture
+        self._fresh = fresh
         self._folder = cache_folder() / "apt" / f"{suite}-{architecture}"
         self._archives = self._folder / "cache" / "archives"
 
@@ -154,6 +181,8 @@ class Packages:
             "Dir::State::Lists": str(folder / "lists"),
             "Dir::State::status": str(folder / "dpkg" / "status"),
         }
+        if not self._fresh:
+            options["Acquire::Check-Valid-Until"] = "false"
         if os.geteuid() == 0:
             # The user _apt may not enter the cache folder of root.
             options["APT::Sandbox::User"] = "root"
@@ -187,11 +216,13 @@ def main() -> None:
     commands = parser.add_subparsers(required=True)
     command = commands.add_parser("unpack")
     command.add_argument("--into", type=Path, required=True)
-    command.add_argument("--suite", default="trixie")
+    command.add_argument("--suite", action="append")
     command.add_argument("package", nargs="+")
     arguments = parser.parse_args()
-    packages = Packages(arguments.suite, native_architecture())
-    unpack(packages.fetch(arguments.package), arguments.into)
+    suites = arguments.suite or ["trixie"]
+    names = arguments.package
+    _, files = first_that_works(suites, native_architecture(), lambda found: found.fetch(names))
+    unpack(files, arguments.into)
 
 
 if __name__ == "__main__":

@@ -57,7 +57,8 @@ def baked(
         *("bake", "--progress", "plain", "--allow", "fs.read=*", "--push"),
         cwd=examples / "hello",
         BASE=hello_base,
-        IMAGE=image,
+        # Another name: each bake has a provenance, and so an index, of its own.
+        IMAGE=f"{image}-again",
     )
     layout = read_layout(folder / "layout")
     return Baked(image=image, layout=layout, metadata=metadata, again=again.stderr)
@@ -89,9 +90,15 @@ def test_configurations_say_what_the_index_says(baked: Baked) -> None:
         assert len(config["rootfs"]["diff_ids"]) == len(manifest["layers"])
 
 
-def test_the_metadata_names_what_was_pushed(baked: Baked) -> None:
+def images_of(index: Any) -> list[Any]:
+    """Return the entries of an index that are images: provenance differs between outputs."""
+    return [entry for entry in index["manifests"] if entry["platform"]["os"] != "unknown"]
+
+
+def test_the_metadata_names_what_was_made(baked: Baked, require: Require) -> None:
     described = baked.metadata["hello"]
-    assert described["containerimage.digest"] == baked.layout.root["digest"]
+    pushed = output(require("crane"), "digest", "--insecure", f"{baked.image}:latest").strip()
+    assert described["containerimage.digest"] in {pushed, baked.layout.root["digest"]}
     assert baked.image in described["image.name"]
 
 
@@ -99,30 +106,32 @@ def test_skopeo(baked: Baked, require: Require) -> None:
     skopeo = require("skopeo")
     raw = output(skopeo, "inspect", "--raw", "--tls-verify=false", f"docker://{baked.image}:latest")
     index = json.loads(raw)
-    assert index == baked.layout.json(baked.layout.root["digest"])
-    digests = [entry["digest"] for entry in index["manifests"]]
-    for digest in digests:
-        reference = f"docker://{baked.image}@{digest}"
+    written = baked.layout.json(baked.layout.root["digest"])
+    assert images_of(index) == images_of(written)
+    assert len(index["manifests"]) == len(written["manifests"]) == 2 * len(PLATFORMS)
+    for entry in index["manifests"]:
+        reference = f"docker://{baked.image}@{entry['digest']}"
         manifest = json.loads(output(skopeo, "inspect", "--raw", "--tls-verify=false", reference))
-        assert manifest == baked.layout.json(digest)
+        if entry in images_of(index):
+            assert manifest == baked.layout.json(entry["digest"])
     output(skopeo, "inspect", "--raw", f"oci:{baked.layout.folder}")
 
 
 def test_crane(baked: Baked, require: Require) -> None:
     crane = require("crane")
-    output(crane, "validate", "--insecure", "--remote", f"{baked.image}:latest")
+    # Without --fast crane takes the layers of provenance manifests, which are JSON, for archives.
+    output(crane, "validate", "--fast", "--insecure", "--remote", f"{baked.image}:latest")
     index = json.loads(output(crane, "manifest", "--insecure", f"{baked.image}:latest"))
     assert index["mediaType"] == "application/vnd.oci.image.index.v1+json"
-    assert (
-        output(crane, "digest", "--insecure", f"{baked.image}:latest").strip()
-        == (baked.layout.root["digest"])
-    )
+    for entry in images_of(index):
+        output(crane, "validate", "--insecure", "--remote", f"{baked.image}@{entry['digest']}")
 
 
 def test_oras(baked: Baked, require: Require) -> None:
     oras = require("oras")
     fetched = output(oras, "manifest", "fetch", "--plain-http", f"{baked.image}:latest")
-    assert json.loads(fetched) == baked.layout.json(baked.layout.root["digest"])
+    written = baked.layout.json(baked.layout.root["digest"])
+    assert images_of(json.loads(fetched)) == images_of(written)
     described = json.loads(
         output(
             *(oras, "manifest", "fetch", "--plain-http", "--descriptor"),

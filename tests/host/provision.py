@@ -35,6 +35,8 @@ EMULATORS = {
     "qemu-riscv64": "riscv64",
     "qemu-x86_64": "amd64",
 }
+STABLE = ("trixie", "forky")
+NEWER = ("forky", "sid")  # where the tools are that trixie does not have, or only old
 OLDEST_DOCKER = 23  # the first with the containerd-snapshotter feature
 
 
@@ -45,32 +47,33 @@ class Need:
     Attributes:
         program: What has to be found.
         package: The Debian package.
-        suite: The release to unpack it from; empty to install it from the system's own.
+        suites: The releases to unpack it from, the first that works; empty to install it from the
+            system's own.
     """
 
     program: str
     package: str
-    suite: str = ""
+    suites: tuple[str, ...] = ()
 
 
 ENGINE = (
-    Need("dockerd", "docker.io", "trixie"),
-    Need("containerd", "containerd", "trixie"),
-    Need("containerd-shim-runc-v2", "containerd", "trixie"),
+    Need("dockerd", "docker.io", STABLE),
+    Need("containerd", "containerd", STABLE),
+    Need("containerd-shim-runc-v2", "containerd", STABLE),
 )
 DEMO = (
     Need("runc", "runc"),
     Need("qemu-aarch64-static", "qemu-user-static"),
-    Need("docker-registry", "docker-registry", "trixie"),
+    Need("docker-registry", "docker-registry", STABLE),
 )
 TEST = (
     *DEMO,
     Need("skopeo", "skopeo"),
     Need("umoci", "umoci"),
     Need("busybox", "busybox-static"),
-    Need("oras", "oras", "trixie"),
-    Need("crane", "crane", "sid"),
-    Need("docker-buildx", "docker-buildx", "sid"),
+    Need("oras", "oras", STABLE),
+    Need("crane", "crane", NEWER),
+    Need("docker-buildx", "docker-buildx", NEWER),
 )
 
 
@@ -93,6 +96,7 @@ def find(program: str) -> str | None:
 
 def run(*argv: str | Path, **environment: str) -> None:
     """Run a command that has to succeed, and say so."""
+    print("+", *argv, flush=True)
     subprocess.run(argv, check=True, stdin=subprocess.DEVNULL, env={**os.environ, **environment})
 
 
@@ -141,12 +145,13 @@ def provide(needs: tuple[Need, ...]) -> None:
     if missing and os.geteuid() != 0:
         names = sorted({need.package for need in missing})
         sys.exit(f"error: missing: {', '.join(names)}; run this as root to install them")
-    own = sorted({need.package for need in missing if not need.suite})
+    own = sorted({need.package for need in missing if not need.suites})
     if own:
         install(own)
-    for suite in sorted({need.suite for need in missing if need.suite}):
-        packages = sorted({need.package for need in missing if need.suite == suite})
-        run(sys.executable, DEBIAN, "unpack", "--suite", suite, "--into", prefix(), *packages)
+    for suites in sorted({need.suites for need in missing if need.suites}):
+        packages = sorted({need.package for need in missing if need.suites == suites})
+        flags = [flag for suite in suites for flag in ("--suite", suite)]
+        run(sys.executable, DEBIAN, "unpack", *flags, "--into", prefix(), *packages)
 
 
 def enable_emulators() -> None:
@@ -167,6 +172,7 @@ def enable_emulators() -> None:
         # binfmt.d(5): one rule a line, in the words of the kernel.
         for line in rule.read_text().splitlines():
             if line.strip() and line[0] not in "#;":
+                print(f"+ register {name} with the kernel", flush=True)
                 register.write_text(line)
 
 

@@ -21,7 +21,7 @@ from bakex.bake.values.valuetype import describe
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_TOKEN = re.compile(r"'((?:[^']|'')*)'|(')|([a-zA-Z])\3*|[^a-zA-Z']+", re.ASCII)
+_TOKEN = re.compile(r"('')|'((?:[^']|'')*)'|(')|([a-zA-Z])\4*|[^a-zA-Z']+", re.ASCII)
 _UNIX_SECONDS = "X"
 
 _VERBS: dict[str, Callable[[Moment], str]] = {
@@ -137,10 +137,12 @@ def _parsed(text: str, argument: int) -> tuple[Moment, int]:
 def _format(template: str, moment: Moment) -> str:
     parts: list[str] = []
     for token in _TOKEN.finditer(template):
-        quoted, unquoted, letter = token.groups()
+        quote, quoted, unquoted, letter = token.groups()
         if unquoted:
             raise FunctionError("the format has a quote that is not closed", 0)
-        if quoted is not None:
+        if quote:
+            parts.append("'")
+        elif quoted is not None:
             parts.append(quoted.replace("''", "'"))
         elif letter is None:
             parts.append(token.group())

@@ -129,7 +129,10 @@ def _exporter(cell: Cell, request: ExportRequest, info: NodeInfo) -> tuple[str, 
             return "image", {"oci-mediatypes": "true", **images, **fixed, "name": names}
         case SaveImage():
             streams = Feature.OCI_LAYOUT_CONTEXTS not in info.features
-            return "oci", {**images, "tar": "true" if streams else "false"}
+            # A solve for one platform leaves default attestations out of an oci export, and one for
+            # several does not: for a target of several platforms the latter is what was asked for.
+            inline = {"attestation-inline": "true"} if len(cell.target.platforms) > 1 else {}
+            return "oci", {**inline, **images, "tar": "true" if streams else "false"}
         case StoreImage():
             kind = "moby" if info.endpoint.wire is Wire.DOCKER else "image"
             return kind, {**images, "name": ",".join(request.names)}

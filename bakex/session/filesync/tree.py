@@ -24,8 +24,8 @@ LocalDir: TypeAlias = "Path | Mapping[str, bytes]"
 """A directory, or the names (with ``/`` for sub-directories) and contents of a few files."""
 
 _VANISHED = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ESTALE})
-# ELOOP: it has become a symbolic link; ENXIO, ENODEV: a socket, or a device without a driver.
-_NO_CONTENT = _VANISHED | {errno.ELOOP, errno.ENXIO, errno.ENODEV}
+# ELOOP: it has become a symbolic link.
+_REPLACED = _VANISHED | {errno.ELOOP}
 
 
 class Child(NamedTuple):
@@ -141,8 +141,11 @@ class DiskTree:
         try:
             descriptor = os.open(self._full(path), flags)
         except OSError as error:
-            if error.errno in _NO_CONTENT:
+            if error.errno in _REPLACED:
                 return None
+            if error.errno == errno.ENXIO:
+                # A socket, which is listed as an empty file.
+                return io.BytesIO()
             raise unreadable(path, error) from error
         if not posix.S_ISREG(os.fstat(descriptor).st_mode):
             os.close(descriptor)

@@ -35,10 +35,13 @@ class FakeDocker:
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.heads.append(await reader.readuntil(b"\r\n\r\n"))
         content = b""
-        while size := int(await reader.readline(), 16):
+        while size := int(await reader.readline() or b"0", 16):
             content += await reader.readexactly(size)
             await reader.readexactly(2)
-        await reader.readexactly(2)
+        if await reader.read(2) != b"\r\n":
+            # The client gave up.
+            writer.close()
+            return
         self.received.append(content)
         length = len(self.body) + (10 if self.cut else 0)
         head = f"HTTP/1.1 {self.status}\r\nContent-Length: {length}\r\n\r\n"

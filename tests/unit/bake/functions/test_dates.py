@@ -20,6 +20,7 @@ AT = '"2024-03-05T17:08:09+05:30"'
         (f'formatdate("Z ZZZ ZZZZ ZZZZZ", {AT})', '"+05:30 +0530 +0530 +05:30"'),
         ('formatdate("Z ZZZ ZZZZ H aa AA", "2024-01-01T00:00:00Z")', '"Z UTC +0000 12 am AM"'),
         (f"formatdate(\"'it''s' D, é\", {AT})", '"it\'s 5, é"'),
+        (f"formatdate(\"'at' h''m\", {AT})", '"at 17\'8"'),
         ('formatdate("", "2024-01-01T00:00:00Z")', '""'),
         ('formattimestamp("YYYY", 0)', '"1970"'),
         ('formattimestamp("X", "2024-03-05T07:08:09Z")', '"1709622489"'),

@@ -71,7 +71,7 @@ async def test_an_adversarial_tree(tmp_path: Path) -> None:
     (root / "setuid").touch()
     (root / "setuid").chmod(0o4755)
     (root / "none").touch()
-    (root / "none").chmod(0)
+    (root / "none").chmod(0o400)
     os.mkfifo(root / "pipe", 0o620)
     for name in (
         " space ",

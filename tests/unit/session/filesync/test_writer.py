@@ -106,7 +106,7 @@ def test_hard_links_are_made_at_the_end(root: Path, writer: TreeWriter) -> None:
 
 def test_what_is_there_is_merged_or_replaced(root: Path, writer: TreeWriter) -> None:
     (root / "dir").mkdir(parents=True)
-    (root / "dir").chmod(0)
+    (root / "dir").chmod(0o500)
     (root / "was-dir/full").mkdir(parents=True)
     (root / "was-dir2/full").mkdir(parents=True)
     for name in ("kept", "file", "was-file", "was-file2"):
