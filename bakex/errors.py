@@ -33,6 +33,7 @@
     + DeniedError
     + NameUnknownError
     + RateLimitedError
+    + PushError
   x OutputError                a result cannot be written where it should   exit 5
   x RunFailedError             several of the above, one per failed cell    exit 1
   x InternalError              a bug in bakex                               exit 70
@@ -340,6 +341,12 @@ class RateLimitedError(RegistryError):
     """The registry asks for fewer requests, for longer than bakex waits."""
 
     code = "BX6004"
+
+
+class PushError(RegistryError):
+    """A node could not push an image, although it has the right to."""
+
+    code = "BX6005"
 
 
 class InternalError(BakexError):

@@ -15,6 +15,7 @@ from bakex.errors import (
     EntitlementError,
     FrontendError,
     NameUnknownError,
+    PushError,
     RegistryError,
     SessionError,
     StepFailedError,
@@ -146,7 +147,7 @@ CAUSES: tuple[Cause, ...] = (
     ),
     _cause(
         r"failed to push (?P<name>[^:\s]+(?::\d+)?[^:\s]*)",
-        RegistryError,
+        PushError,
         "{name} cannot be pushed",
     ),
     _cause(

@@ -13,10 +13,11 @@ from bakex.engines.buildkit.client import Control, new_ref
 from bakex.engines.buildkit.frontend import compose
 from bakex.engines.buildkit.job import Job, perform
 from bakex.engines.buildkit.probe import probe
+from bakex.engines.buildkit.pushes import Pushes
 from bakex.engines.buildkit.sessions import Offer, Sessions
 from bakex.engines.buildkit.status import StatusFold
 from bakex.engines.buildkit.transport import Connection
-from bakex.model.result import CellResult
+from bakex.model.result import CellResult, PushImage
 from bakex.session.auth import Auth
 from bakex.session.content import Content, ContentStore
 from bakex.session.filesync.source import FileSync
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from bakex.config import Settings
+    from bakex.engines.buildkit.exports import Round
     from bakex.events import EventSink
     from bakex.interfaces import Clock, Dialer, Keychain, LinkedContent
     from bakex.model.descriptor import Descriptor
@@ -34,6 +36,9 @@ if TYPE_CHECKING:
     from bakex.model.plan import Cell
     from bakex.model.result import ExportRequest
     from bakex.session.attachable import Attachable
+
+    # A ref, and what `perform` returns.
+    _Done = tuple[str, tuple[dict[str, str], Descriptor | None]]
 
 
 class BuildkitEngine:
@@ -61,6 +66,7 @@ class BuildkitEngine:
         self._connection = Connection(dialer)
         self._control = Control(self._connection)
         self._sessions = Sessions(dialer, _user(settings), self._attachables)
+        self._pushes = Pushes(clock)
         self._info: NodeInfo | None = None
         self._probing = asyncio.Lock()
 
@@ -100,12 +106,24 @@ class BuildkitEngine:
         response: Mapping[str, str] = {}
         ref = ""
         for number, round_ in enumerate(export.rounds(cell, exports, info)):
-            ref = new_ref()
-            fold = StatusFold(
-                cell.id, dockerfile=recipe.dockerfile, clock=self._clock, events=events
-            )
-            job = Job(cell=cell, recipe=recipe, round=round_, info=info, ref=ref, first=number == 0)
-            response, image = await perform(job, self._control, self._sessions, fold)
+            first = number == 0
+
+            async def attempt(tries: int, round_: Round = round_, first: bool = first) -> _Done:
+                fold = StatusFold(
+                    cell.id, dockerfile=recipe.dockerfile, clock=self._clock, events=events
+                )
+                job = Job(
+                    cell=cell,
+                    recipe=recipe,
+                    round=round_,
+                    info=info,
+                    ref=new_ref(),
+                    # What is repeated is the push: steps that may not use the cache have run.
+                    first=first and not (tries and "no-cache" in recipe.attrs),
+                )
+                return job.ref, await perform(job, self._control, self._sessions, fold)
+
+            ref, (response, image) = await self._pushes.run(_repositories(exports, round_), attempt)
             if image is not None:
                 found[round_.image] = image
         return CellResult(
@@ -144,3 +162,8 @@ def _user(settings: Settings) -> str:
     """Return what tells this user on this machine from others, without telling who it is."""
     parts = (socket.gethostname(), str(os.getuid()), str(settings.state))
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:24]
+
+
+def _repositories(exports: Sequence[ExportRequest], round_: Round) -> tuple[str, ...]:
+    request = exports[round_.image] if round_.image >= 0 else None
+    return request.repositories if isinstance(request, PushImage) else ()

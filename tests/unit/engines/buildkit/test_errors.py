@@ -153,7 +153,7 @@ TEXTS: list[tuple[str, type[errors.BakexError], str]] = [
     ("failed to push h:5/a: unexpected status: 403 Forbidden", errors.DeniedError,
      "does not allow to push h:5/a"),
     ("failed to push h:5/a: Head https://h/sha256:401403: dial tcp: refused",
-     errors.RegistryError, "h:5/a cannot be pushed"),
+     errors.PushError, "h:5/a cannot be pushed"),
     ("pull access denied, repository does not exist or may require authorization",
      errors.UnauthorizedError, "needs credentials"),
     ("x: failed to resolve source metadata for docker.io/library/x:1: h/x:1: not found",
