@@ -20,12 +20,12 @@ from bakex.bake.links import is_link
 from bakex.bake.matrix import instances
 from bakex.bake.merge import ATTRIBUTES, Draft, merge
 from bakex.bake.problems import placed, placed_at
-from bakex.bake.remote import is_remote
 from bakex.bake.source import STDIN
 from bakex.bake.values.value import object_value, string
 from bakex.bake.values.valuetype import STRING
 from bakex.errors import EvaluationError
 from bakex.model.attributes import Attr, Merge, Shape
+from bakex.model.remote import is_remote
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -10,9 +10,9 @@ import stat
 from typing import TYPE_CHECKING
 
 from bakex.bake.problems import prefix
-from bakex.bake.remote import is_git_over_ssh
 from bakex.errors import DefinitionError
 from bakex.model.outputs import STDOUT
+from bakex.model.remote import is_git_over_ssh
 from bakex.model.ssh import Ssh
 
 if TYPE_CHECKING:

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Self
 
 from bakex.bake import overrides
 from bakex.bake.links import is_link
-from bakex.bake.remote import is_git_over_ssh, is_remote
 from bakex.errors import DefinitionError, EntitlementError, UsageError
 from bakex.model.caches import CacheEntry
 from bakex.model.outputs import STDOUT, Output
+from bakex.model.remote import is_git_over_ssh, is_remote
 from bakex.model.secrets import Secret
 from bakex.model.ssh import Ssh
 

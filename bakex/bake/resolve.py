@@ -10,9 +10,9 @@ from bakex.bake import groups, overrides
 from bakex.bake.links import follow
 from bakex.bake.merge import Draft, finished, merge, normalised
 from bakex.bake.problems import prefix
-from bakex.bake.remote import is_remote
 from bakex.bake.validation import validated
 from bakex.errors import DefinitionError, UnknownTargetError
+from bakex.model.remote import is_remote
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING
 
-from bakex.bake.remote import is_remote
 from bakex.diagnostics import Diagnostic
 from bakex.errors import DefinitionError
+from bakex.model.remote import is_remote
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

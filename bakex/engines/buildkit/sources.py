@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from bakex.engines.buildkit import layouts
 from bakex.errors import FrontendError, SessionError, UnsupportedAttributeError
+from bakex.model.remote import is_git_over_ssh, is_remote
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
     from bakex.session.filesync.tree import LocalDir
 
 _CWD = "cwd://"
-_SCHEMES = ("http://", "https://", "git://", "github.com/")
-_SSH = re.compile(r"ssh://|[A-Za-z0-9._-]+@[A-Za-z0-9.-]+:(?!//)")
 _SCHEME = re.compile(r"(docker-image|oci-layout|target):")
 _RESERVED = frozenset({"context", "dockerfile"})
 _DEFAULT = "Dockerfile"
@@ -37,11 +36,6 @@ class Sources:
     dirs: dict[str, LocalDir] = field(default_factory=dict[str, "LocalDir"])
     layouts: dict[str, Path] = field(default_factory=dict[str, Path])
     dockerfile: str = _DEFAULT
-
-
-def is_remote(text: str) -> bool:
-    """Return whether a context is fetched by the daemon: an HTTP or git URL."""
-    return text.startswith(_SCHEMES) or _SSH.match(text) is not None
 
 
 def gather(target: Target, inputs: Mapping[str, LinkedContent], cwd: Path) -> Sources:
@@ -193,7 +187,7 @@ def _directory(target: Target, attribute: str, text: str, cwd: Path) -> Path:
 
 
 def _refuse_ssh(target: Target, attribute: str, text: str) -> None:
-    if _SSH.match(text):
+    if is_git_over_ssh(text):
         raise UnsupportedAttributeError(
             f"target {target.name!r}: {attribute} {text!r} needs SSH",
             detail="The build has no access to SSH keys or agents.",

@@ -5,11 +5,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bakex.engines.buildkit.sources import gather, is_remote
+from bakex.engines.buildkit.sources import gather
 from bakex.errors import FrontendError, SessionError, UnsupportedAttributeError
 from bakex.model.descriptor import Descriptor
 from bakex.model.digest import Digest
 from bakex.model.media_types import OCI_MANIFEST
+from bakex.model.remote import is_remote
 from bakex.model.target import Target
 from bakex.oci.layout import OciLayout
 
@@ -144,7 +145,9 @@ def test_contexts_that_can_only_be_named(cwd: Path, context: str) -> None:
         sources(cwd, context=context)
 
 
-@pytest.mark.parametrize("url", ["git@github.com:a/b.git", "ssh://git@host/a.git"])
+@pytest.mark.parametrize(
+    "url", ["git@github.com:a/b.git", "ssh://git@host/a.git", "user@host://../../dir"]
+)
 def test_ssh_is_refused(cwd: Path, url: str) -> None:
     with pytest.raises(UnsupportedAttributeError, match="needs SSH"):
         sources(cwd, context=url)
