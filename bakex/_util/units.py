@@ -25,12 +25,3 @@ def parse_size(text: str) -> int:
     # Integers throughout: a float would lose the last digits of large sizes.
     divisor: int = 10 ** len(fraction)
     return int(whole or "0") * scale + int(fraction or "0") * scale // divisor
-
-
-def format_size(size: int) -> str:
-    """Write a size in bytes so that `parse_size` gives exactly it back: ``64m``, ``1000``."""
-    for unit in reversed("kmgtp"):
-        scale = 1 << 10 * _POWER[unit]
-        if size and size % scale == 0:
-            return f"{size // scale}{unit}"
-    return str(size)

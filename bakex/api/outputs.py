@@ -12,6 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from bakex._util.tasks import concurrently
+from bakex.errors import InternalError
 from bakex.events import Published
 from bakex.model.result import SaveImage
 from bakex.outputs.catalogue import exporter
@@ -85,7 +86,7 @@ class Outputs:
         """Return the content of a finished cell that others link to."""
         root = result.exports[-1]  # the link's own request is always the last one
         if root is None:
-            raise AssertionError("an image export gave no descriptor")
+            raise InternalError(f"{result.cell} handed over no image")
         return Link(layout=self._links, root=root)
 
     async def finish(self, results: Mapping[CellId, CellResult]) -> list[tuple[str, Finished]]:

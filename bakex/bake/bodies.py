@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from bakex.bake.hcl.faults import syntax_error
 from bakex.bake.hcl.jsonform import BlockSchema, parse_json
 from bakex.bake.hcl.parser import parse
 from bakex.bake.hcl.source import Source
@@ -74,15 +75,7 @@ def merged(files: Sequence[BakeFile]) -> Merged:
         bodies.append(body)
         problems += found
     if problems:
-        first, *more = problems
-        raise SyntaxDefinitionError(
-            first.summary,
-            detail=first.detail,
-            hint=first.hint,
-            span=first.span,
-            source=first.source,
-            more=more,
-        )
+        raise syntax_error(problems)
     result = Merged()
     for body in bodies:
         _add(body, result)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from bakex.bake.validation import LOCAL_PLATFORM, split_platforms
+from bakex.bake.validation import LOCAL_PLATFORM
 from bakex.errors import CycleError, DefinitionError
 from bakex.model.outputs import Output
-from bakex.model.platform import Platform
+from bakex.model.platform import Platform, split_platforms
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -17,11 +17,11 @@ from bakex.model import resources
 from bakex.model.annotations import Annotation
 from bakex.model.call import Call
 from bakex.model.outputs import STDOUT
-from bakex.model.platform import Platform, is_known
+from bakex.model.platform import Platform, is_known, split_platforms
 from bakex.model.ulimits import Ulimit
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Mapping
 
     from bakex.bake.merge import Draft
     from bakex.model.outputs import Output
@@ -97,11 +97,6 @@ def _platforms(draft: Draft) -> None:
             )
         if not single:
             Platform.parse(text)
-
-
-def split_platforms(texts: Sequence[str]) -> tuple[str, ...]:
-    """Return one platform per element; each of `texts` may hold several, separated by commas."""
-    return tuple(part.strip() for text in texts for part in text.split(",") if part.strip())
 
 
 def _shm_size(draft: Draft) -> None:

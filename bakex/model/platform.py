@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from bakex.errors import DefinitionError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 _ARCHITECTURES = {
     "x86_64": ("amd64", ""),
@@ -79,6 +82,11 @@ class Platform:
 
     def __str__(self) -> str:
         return "/".join(part for part in (self.os, self.architecture, self.variant) if part)
+
+
+def split_platforms(texts: Iterable[str]) -> tuple[str, ...]:
+    """Return one platform per element; each of `texts` may hold several, separated by commas."""
+    return tuple(part.strip() for text in texts for part in text.split(",") if part.strip())
 
 
 def is_known(text: str) -> bool:

@@ -1,4 +1,8 @@
-"""Which texts name something on another machine (spec/bake-file 1.6, moby/buildkit gitutil)."""
+"""Which texts name something on another machine (spec/bake-file 1.6, moby/buildkit gitutil).
+
+One answer for all: what counts as remote needs no leave to read files here, so whoever reads them
+must not take it for a directory.
+"""
 
 from __future__ import annotations
 

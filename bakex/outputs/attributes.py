@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from bakex.errors import DefinitionError, UnsupportedOutputError
 from bakex.model.annotations import Annotation
-from bakex.model.platform import Platform
+from bakex.model.platform import Platform, split_platforms
 from bakex.model.reference import Reference
 
 if TYPE_CHECKING:
@@ -123,8 +123,8 @@ def platform_count(target: Target) -> int:
 
     ``local`` counts as one of its own: which one it is only the planner knows.
     """
-    words = [word.strip() for entry in target.platforms for word in entry.split(",")]
-    found = {str(Platform.parse(word)) if word != _LOCAL else word for word in words if word}
+    words = split_platforms(target.platforms)
+    found = {str(Platform.parse(word)) if word != _LOCAL else word for word in words}
     return max(1, len(found))
 
 

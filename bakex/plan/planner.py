@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from bakex.errors import NoNodeError, PlanError
 from bakex.model.node import Speed
 from bakex.model.plan import Cell, CellId, Plan
-from bakex.model.platform import Platform
+from bakex.model.platform import Platform, split_platforms
 from bakex.plan.matching import speed
 from bakex.plan.order import links, ordered
 
@@ -76,8 +76,8 @@ def plan(
 
 
 def _platforms(target: Target, local: Platform) -> tuple[Platform, ...]:
-    words = [word.strip() for entry in target.platforms for word in entry.split(",")]
-    parsed = [local if word == "local" else Platform.parse(word) for word in words if word]
+    words = split_platforms(target.platforms)
+    parsed = [local if word == "local" else Platform.parse(word) for word in words]
     return tuple(dict.fromkeys(parsed))
 
 

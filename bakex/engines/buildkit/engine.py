@@ -6,6 +6,8 @@ import asyncio
 import hashlib
 import os
 import socket
+from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from bakex.engines.buildkit import exports as export
@@ -106,23 +108,8 @@ class BuildkitEngine:
         response: Mapping[str, str] = {}
         ref = ""
         for number, round_ in enumerate(export.rounds(cell, exports, info)):
-            first = number == 0
-
-            async def attempt(tries: int, round_: Round = round_, first: bool = first) -> _Done:
-                fold = StatusFold(
-                    cell.id, dockerfile=recipe.dockerfile, clock=self._clock, events=events
-                )
-                job = Job(
-                    cell=cell,
-                    recipe=recipe,
-                    round=round_,
-                    info=info,
-                    ref=new_ref(),
-                    # What is repeated is the push: steps that may not use the cache have run.
-                    first=first and not (tries and "no-cache" in recipe.attrs),
-                )
-                return job.ref, await perform(job, self._control, self._sessions, fold)
-
+            job = Job(cell=cell, recipe=recipe, round=round_, info=info, ref="", first=number == 0)
+            attempt = partial(self._attempt, job, events)
             ref, (response, image) = await self._pushes.run(_repositories(exports, round_), attempt)
             if image is not None:
                 found[round_.image] = image
@@ -132,6 +119,15 @@ class BuildkitEngine:
             metadata=export.metadata(response),
             ref=f"{self._settings.builder or 'default'}/{self.endpoint.name}/{ref}",
         )
+
+    async def _attempt(self, job: Job, events: EventSink, tries: int) -> _Done:
+        # What is repeated is the push: steps that may not use the cache have run by then.
+        repeated = tries > 0 and "no-cache" in job.recipe.attrs
+        job = replace(job, ref=new_ref(), first=job.first and not repeated)
+        fold = StatusFold(
+            job.cell.id, dockerfile=job.recipe.dockerfile, clock=self._clock, events=events
+        )
+        return job.ref, await perform(job, self._control, self._sessions, fold)
 
     async def aclose(self) -> None:
         """Drop the connections; safe to repeat. Builds that still run fail."""

@@ -1,10 +1,8 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from bakex._util.units import format_size, parse_size
+from bakex._util.units import parse_size
 
 
 @pytest.mark.parametrize(
@@ -32,13 +30,3 @@ def test_sizes(text: str, size: int) -> None:
 def test_what_is_no_size(text: str) -> None:
     with pytest.raises(ValueError, match="invalid size"):
         parse_size(text)
-
-
-@given(st.integers(min_value=0, max_value=1 << 60))
-def test_format_and_parse_are_inverse(size: int) -> None:
-    assert parse_size(format_size(size)) == size
-
-
-def test_format_uses_the_largest_unit() -> None:
-    assert format_size(64 << 20) == "64m"
-    assert format_size(1000) == "1000"

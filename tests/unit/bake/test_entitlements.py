@@ -23,7 +23,7 @@ from bakex.model.secrets import Secret
 from bakex.model.ssh import Ssh
 from bakex.model.target import Target
 
-CWD = PurePosixPath("/work/dir")
+CWD = PurePosixPath("/project/dir")
 
 
 def lacking(target: Target, *allow: str, overrides: tuple[str, ...] = ()) -> list[str]:
@@ -101,7 +101,7 @@ def test_links_are_resolved_before_paths_are_compared() -> None:
         [app(context="sub")],
         Grant(),
         cwd=CWD,
-        resolve_path=lambda path: path.replace("/work/dir/sub", "/secret"),
+        resolve_path=lambda path: path.replace("/project/dir/sub", "/secret"),
     )
     assert found == (Entitlement(Kind.READ, "sub"),)
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from bakex.bake.merge import Draft
-from bakex.bake.validation import split_platforms, validated
+from bakex.bake.validation import validated
 from bakex.diagnostics import Span
 from bakex.errors import DefinitionError
 from bakex.model.outputs import Output
@@ -71,9 +71,3 @@ def test_everything_good() -> None:
         }
     )
     assert validated("app", draft, {}) == draft
-
-
-def test_split_platforms() -> None:
-    assert split_platforms(("linux/amd64, linux/arm64", "", "a/b")) == (
-        "linux/amd64", "linux/arm64", "a/b"
-    )  # fmt: skip

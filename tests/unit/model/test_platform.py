@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bakex.errors import DefinitionError
-from bakex.model.platform import Platform, is_known
+from bakex.model.platform import Platform, is_known, split_platforms
 
 
 @pytest.mark.parametrize(
@@ -57,3 +57,9 @@ def test_known_words() -> None:
     assert is_known("AMD64")
     assert is_known("aarch64")
     assert not is_known("x")
+
+
+def test_split_platforms() -> None:
+    assert split_platforms(("linux/amd64, linux/arm64", "", "a/b")) == (
+        "linux/amd64", "linux/arm64", "a/b"
+    )  # fmt: skip

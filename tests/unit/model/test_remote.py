@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from bakex.bake.remote import is_git_over_ssh, is_remote
+from bakex.model.remote import is_git_over_ssh, is_remote
 
 
 @pytest.mark.parametrize(
@@ -13,6 +13,7 @@ from bakex.bake.remote import is_git_over_ssh, is_remote
         ("git://host/x", True, False),
         ("ssh://git@host/x", True, True),
         ("git@github.com:a/b.git", True, True),
+        ("user@host://../dir", True, True),
         ("github.com/a/b", True, False),
         (".", False, False),
         ("./github.com/a", False, False),
