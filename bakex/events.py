@@ -120,6 +120,7 @@ class WarningRaised:
     at: datetime
     cell: CellId | None
     diagnostic: Diagnostic
+    step: str = ""  # the digest of the step that it is about; empty if it is about none
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

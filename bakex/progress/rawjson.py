@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
-    from bakex.diagnostics import Diagnostic, Span
+    from bakex.diagnostics import Span
     from bakex.progress.delivery import Delivery
     from bakex.progress.state import Change
 
@@ -60,7 +60,7 @@ class RawJson:
             case LogWritten():
                 return {"logs": [_log(item, change.log)]} if change.log else None
             case WarningRaised():
-                return {"warnings": [_warning(item.diagnostic)]} if change.is_new else None
+                return {"warnings": [_warning(item)]} if change.is_new else None
             case _:
                 return None
 
@@ -99,10 +99,12 @@ def _log(event: LogWritten, data: bytes) -> Mapping[str, Any]:
     }
 
 
-def _warning(diagnostic: Diagnostic) -> Mapping[str, Any]:
+def _warning(event: WarningRaised) -> Mapping[str, Any]:
+    diagnostic = event.diagnostic
     detail = [diagnostic.detail, diagnostic.hint]
     span = diagnostic.span
     return _present(
+        vertex=event.step,
         level=_LEVEL,
         short=_base64(diagnostic.summary.encode()),
         detail=[_base64(text.encode()) for text in detail if text],

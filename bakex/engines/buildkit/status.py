@@ -59,7 +59,9 @@ class StatusFold:
             )
         for warning in response.warnings:
             diagnostic = self._diagnostic(warning)
-            self._events.emit(WarningRaised(at=at, cell=self._cell, diagnostic=diagnostic))
+            self._events.emit(
+                WarningRaised(at=at, cell=self._cell, step=warning.vertex, diagnostic=diagnostic)
+            )
 
     @property
     def failed(self) -> str:

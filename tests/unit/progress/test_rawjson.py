@@ -94,7 +94,7 @@ def test_warnings() -> None:
         source="FROM x",
         severity="warning",
     )
-    event = WarningRaised(at=moment(0), cell=cell_id(AMD), diagnostic=diagnostic)
+    event = WarningRaised(at=moment(0), cell=cell_id(AMD), step="d", diagnostic=diagnostic)
 
     def encoded(text: str) -> str:
         return base64.b64encode(text.encode()).decode()
@@ -103,6 +103,7 @@ def test_warnings() -> None:
         {
             "warnings": [
                 {
+                    "vertex": "d",
                     "level": 1,
                     "short": encoded("stage name"),
                     "detail": [encoded("It is odd."), encoded("see https://example.org")],

@@ -114,9 +114,9 @@ def test_warnings(fold: StatusFold, recorder: EventRecorder) -> None:
         ranges=[pb.Range(start=pb.Position(line=1), end=pb.Position(line=1))],
     )
     fold.apply(pb.StatusResponse(warnings=[warning, pb.VertexWarning(short=b"bare")]))
-    first, second = (
-        event.diagnostic for event in recorder.events if isinstance(event, WarningRaised)
-    )
+    raised = [event for event in recorder.events if isinstance(event, WarningRaised)]
+    assert [event.step for event in raised] == ["d", ""]
+    first, second = (event.diagnostic for event in raised)
     assert first == Diagnostic(
         code=WARNING_CODE,
         summary="FromAsCasing: 'as' and 'FROM' keywords' casing do not match",
