@@ -120,7 +120,7 @@ def _composites(attr: Attr, value: Value) -> tuple[Composite, ...]:
             if element.type == STRING:
                 found += kind.parse(element.text) if element.text else ()
             else:
-                found.append(kind.of(_fields(element)))
+                found.append(kind.of(_fields(kind, element)))
         except ConversionError as error:
             raise error.within(path) from error
         except DefinitionError as error:
@@ -129,18 +129,30 @@ def _composites(attr: Attr, value: Value) -> tuple[Composite, ...]:
     return tuple(found)
 
 
-def _fields(element: Value) -> dict[str, object]:
+def _fields(kind: type[Composite], element: Value) -> dict[str, object]:
     if element.kind not in MAPPINGS:
         raise ConversionError(f"text or an object is required, but this is {element.kind}")
+    keys = {key.name: key for key in kind.KEYS}
     found: dict[str, object] = {}
-    for key, value in element.mapping.items():
+    for name, value in element.mapping.items():
+        key = keys.get(name)
+        if key is not None and key.printed and value.is_null:
+            continue
         try:
-            found[key] = reading.as_strings(value) if key == "paths" else reading.as_string(value)
+            found[name] = _field(key.shape if key else Shape.STRING, value)
         except ConversionError as error:
-            raise error.within(f".{key}") from error
-        if found[key] is None:
-            raise ConversionError(_NOT_NULL, path=f".{key}")
+            raise error.within(f".{name}") from error
+        if found[name] is None:
+            raise ConversionError(_NOT_NULL, path=f".{name}")
     return found
+
+
+def _field(shape: Shape, value: Value) -> object:
+    if shape is Shape.STRINGS:
+        return reading.as_strings(value)
+    if shape is Shape.COMPOSITES:
+        return [reading.as_string_map(item) for item in reading.as_list(value) or ()]
+    return reading.as_string(value)
 
 
 def _object(_: Attr, value: Value) -> dict[str, str]:

@@ -8,48 +8,58 @@ inherited, no default, no override (spec/bake-file 2.11).
 from __future__ import annotations
 
 import posixpath
+from dataclasses import replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, cast
 
 from bakex._util.suggest import closest
 from bakex.bake import attributes
-from bakex.bake.groups import Group
+from bakex.bake.bodies import PLATFORM
+from bakex.bake.contexts import rebased
+from bakex.bake.groups import Group, limits
 from bakex.bake.hcl.evaluate import evaluate
 from bakex.bake.hcl.syntax import AttributeStep, Traversal
-from bakex.bake.links import is_link
 from bakex.bake.matrix import instances
 from bakex.bake.merge import ATTRIBUTES, Draft, merge
-from bakex.bake.problems import placed, placed_at
-from bakex.bake.source import STDIN
+from bakex.bake.names import Itself
+from bakex.bake.problems import placed, placed_at, placed_label
 from bakex.bake.values.value import object_value, string
 from bakex.bake.values.valuetype import STRING
+from bakex.bake.variants import TABLE, platform_of
 from bakex.errors import EvaluationError
 from bakex.model.attributes import Attr, Merge, Shape
-from bakex.model.remote import is_remote
+from bakex.model.bakefile import STDIN
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from bakex.bake.findings import Findings
     from bakex.bake.hcl.scope import Scope
     from bakex.bake.hcl.syntax import Attribute, Block, Step
     from bakex.bake.merge import Value as Setting
     from bakex.bake.names import World
     from bakex.bake.values.value import Value
+    from bakex.model.platform import Platform
 
 # Attributes of blocks that are not attributes of targets: they are used up here.
 _INHERITS = Attr(name="inherits", shape=Shape.STRINGS, merge=Merge.APPEND, doc="Parents.")
 _TARGETS = Attr(name="targets", shape=Shape.STRINGS, merge=Merge.REPLACE, doc="Members.")
-_DESCRIPTION = ATTRIBUTES["description"]
-_TARGET: Mapping[str, Attr] = MappingProxyType({**ATTRIBUTES, "inherits": _INHERITS})
-_GROUP: Mapping[str, Attr] = MappingProxyType({"description": _DESCRIPTION, "targets": _TARGETS})
-_KEPT = ("/", "cwd://", "docker-image:", "oci-layout://")
+_PLATFORMS = ATTRIBUTES["platforms"]
+# What references to a block can ask for, by its kind.
+_TABLES: Mapping[str, Mapping[str, Attr]] = MappingProxyType(
+    {
+        "target": {**ATTRIBUTES, "inherits": _INHERITS},
+        "group": {"description": ATTRIBUTES["description"], "targets": _TARGETS},
+        PLATFORM: TABLE,
+    }
+)
 
 
 class Instance:
-    """A target or group block, or one combination of a matrix.
+    """A target or group block, one combination of a matrix, or a ``platform`` block of one.
 
     Attributes:
-        kind: ``target`` or ``group``.
+        kind: ``target``, ``group`` or ``platform``.
         name: Its own name, which for a matrix is not the label.
         block: Where it is written.
         scope: What its expressions see.
@@ -63,7 +73,7 @@ class Instance:
         self.name = name
         self.block = block
         self.scope = scope
-        self.table = _GROUP if kind == "group" else _TARGET
+        self.table = _TABLES[kind]
         self.values: dict[str, Value] = {}
 
     def get(self, name: str) -> Attribute | None:
@@ -74,46 +84,60 @@ class Instance:
 class Blocks:
     """The target and group blocks of all files; what references lead to."""
 
-    def __init__(self, world: World, *, relative: bool) -> None:
+    def __init__(
+        self,
+        world: World,
+        findings: Findings,
+        *,
+        relative: bool,
+        unbased: frozenset[str] = frozenset(),
+    ) -> None:
         """Nothing is evaluated yet.
 
         Args:
             world: What else the files define.
+            findings: Gets the faults.
             relative: Contexts are relative to the file that names them.
+            unbased: Names of files for which that is not so: they are not of this machine.
         """
         self._world = world
+        self._findings = findings
         self._relative = relative
+        self._unbased = unbased | {STDIN}
         self._expanded: dict[str, tuple[Instance, ...]] = {}
         self._expanding: set[str] = set()
+        self._by_name: dict[str, list[tuple[str, Instance]]] = {}  # with the labels of the blocks
         self._groups: dict[str, Instance] = {}
 
     def drafts(self) -> dict[str, Draft]:
         """Return what the files say about every target, in the order in which they come first.
 
-        Raises:
-            DefinitionError: An attribute has no value, or one that it cannot have.
+        Attributes that have no value, or one that they cannot have, are left out and noted.
         """
         found: dict[str, Draft] = {}
         for label in self._world.merged.targets:
-            for instance in self._expand(label):
-                draft = self._draft(instance)
-                earlier = found.get(instance.name)
-                found[instance.name] = merge(earlier, draft) if earlier else draft
+            with self._findings.gathering():
+                for instance in self._expand(label):
+                    draft = self._draft(instance)
+                    earlier = found.get(instance.name)
+                    found[instance.name] = merge(earlier, draft) if earlier else draft
         return found
 
     def groups(self) -> dict[str, Group]:
         """Return the groups, and those that stand for a matrix.
 
-        Raises:
-            DefinitionError: An attribute has no value, or one that it cannot have.
+        Groups with an attribute that has no value, or one that it cannot have, are left out and
+        noted.
         """
         found: dict[str, Group] = {}
         for label in self._world.merged.targets:
-            names = tuple(dict.fromkeys(instance.name for instance in self._expand(label)))
-            if names and names != (label,):
-                found[label] = Group(name=label, targets=names)
+            with self._findings.gathering():
+                names = tuple(dict.fromkeys(instance.name for instance in self._expand(label)))
+                if names and names != (label,):
+                    found[label] = Group(name=label, targets=names)
         for label in self._world.merged.groups:
-            found[label] = self._group(self._group_instance(label))
+            with self._findings.gathering():
+                found[label] = self._group(self._group_instance(label))
         return found
 
     def lookup(self, traversal: Traversal) -> tuple[Value, int]:
@@ -125,7 +149,7 @@ class Blocks:
         """
         with placed(traversal):
             names = [_step_name(step) for step in traversal.steps[:2]]
-            if not names or names[0] is None:
+            if not names or names[0] is None or not isinstance(traversal.steps[0], AttributeStep):
                 raise EvaluationError(
                     f"{traversal.name!r} alone is no value",
                     hint=f"write {traversal.name}.NAME.ATTRIBUTE",
@@ -139,13 +163,14 @@ class Blocks:
             return self._referenced(found, names[1], traversal), 2
 
     def _find(self, kind: str, name: str) -> tuple[Instance, ...]:
-        found = self._instances(name)
-        known = [i.name for instances_ in self._expanded.values() for i in instances_]
+        groups = self._world.merged.groups
+        found: tuple[Instance, ...]
         if kind == "group":
-            known = list(self._world.merged.groups)
-            found = (self._group_instance(name),) if name in known else ()
+            found = (self._group_instance(name),) if name in groups else ()
+        else:
+            found = self._instances(name)
         if not found:
-            near = closest(name, known)
+            near = closest(name, groups if kind == "group" else self._by_name)
             raise EvaluationError(
                 f"there is no {kind} named {name!r}", hint=f"did you mean {near!r}?" if near else ""
             )
@@ -154,13 +179,17 @@ class Blocks:
     def _instances(self, name: str) -> tuple[Instance, ...]:
         labels = self._world.merged.targets
         # The label first: expanding the others may need this very target.
-        for label in sorted(labels, key=lambda label: label != name):
-            if label not in self._expanding:
-                self._expand(label)
-            if label == name and any(i.name == name for i in self._expanded.get(label, ())):
-                break
-        everything = (i for label in labels for i in self._expanded.get(label, ()))
-        return tuple(instance for instance in everything if instance.name == name)
+        if name in labels and name not in self._expanding:
+            self._expand(name)
+        if not any(label == name for label, _ in self._by_name.get(name, ())):
+            for label in labels:
+                if label not in self._expanding and label not in self._expanded:
+                    self._expand(label)
+        found = self._by_name.get(name, ())
+        if len(found) > 1:
+            order = list(labels)
+            found = sorted(found, key=lambda item: order.index(item[0]))
+        return tuple(instance for _, instance in found)
 
     def _expand(self, label: str) -> tuple[Instance, ...]:
         known = self._expanded.get(label)
@@ -171,13 +200,15 @@ class Blocks:
         try:
             with self._world.entering(("target", label), blocks[0]):
                 found = tuple(
-                    Instance("target", name, block, scope)
+                    Instance("target", name, block, Itself(self._world, scope, name))
                     for block in blocks
                     for name, scope in instances(block, self._world.full)
                 )
         finally:
             self._expanding.discard(label)
         self._expanded[label] = found
+        for instance in found:
+            self._by_name.setdefault(instance.name, []).append((label, instance))
         return found
 
     def _group_instance(self, label: str) -> Instance:
@@ -208,51 +239,95 @@ class Blocks:
         if attribute is None:
             return None
         if name not in instance.values:
-            key = (instance.kind, instance.name, name)
-            with self._world.entering(key, node or attribute):
+            if node is None:
+                # Only references close a circle: it is reported at the one that comes again.
                 instance.values[name] = evaluate(attribute.expr, instance.scope)
+            else:
+                with self._world.entering((instance.kind, instance.name, name), node):
+                    instance.values[name] = evaluate(attribute.expr, instance.scope)
         return instance.values[name]
 
-    def _read(self, instance: Instance, name: str) -> Setting | None:
-        value = self._value(instance, name)
-        attribute = instance.get(name)
+    def _read(self, instance: Instance, attr: Attr) -> Setting | None:
+        value = self._value(instance, attr.name)
+        attribute = instance.get(attr.name)
         if value is None or attribute is None:
             return None
-        with placed(attribute.expr, f"attribute {name!r}"):
-            return attributes.read(instance.table[name], value)
+        with placed(attribute.expr, f"attribute {attr.name!r}"):
+            return attributes.read(attr, value)
 
     def _draft(self, instance: Instance) -> Draft:
         values: dict[str, Setting] = {}
         written = [name for name in instance.block.body.attributes if name in instance.table]
         for name in written:
-            setting = self._read(instance, name)
-            if setting is not None and (setting != "" or name != "description"):
-                values[name] = self._rebased(instance, name, setting)
+            with self._findings.gathering():
+                setting = self._read(instance, instance.table[name])
+                if setting is not None and (setting != "" or name != "description"):
+                    values[name] = self._rebased(instance, name, setting)
         inherits = cast("tuple[str, ...]", values.pop("inherits", ()))
         attributes_ = instance.block.body.attributes
         kept = {*values, *(("inherits",) if inherits else ())}
         spans = {name: attributes_[name].expr.span for name in written if name in kept}
-        directory = _directory(instance.block) if self._relative else ""
-        return Draft(values=values, inherits=inherits, spans=spans, directory=directory)
+        directory = self._directory(instance.block) if self._relative else ""
+        return Draft(
+            values=values,
+            inherits=inherits,
+            spans=spans,
+            directory=directory,
+            variants=self._variants(instance),
+        )
+
+    def _variants(self, instance: Instance) -> dict[Platform, Draft]:
+        found: dict[Platform, Draft] = {}
+        for block in instance.block.body.blocks:
+            if block.type != PLATFORM:
+                continue
+            with self._findings.gathering():
+                platform = platform_of(block)
+                draft = self._variant(instance, platform, block)
+                found[platform] = merge(found[platform], draft) if platform in found else draft
+        return found
+
+    def _variant(self, instance: Instance, platform: Platform, block: Block) -> Draft:
+        instead = "make a target of its own for each platform that differs"
+        self._world.note("a platform block", block.type_span, block.source, instead)
+        outer = instance.scope.outer if isinstance(instance.scope, Itself) else instance.scope
+        scope = Itself(self._world, outer, instance.name, str(platform))
+        name = f"target.{instance.name}.{platform}"
+        # Where a context is that the block does not name is the target's affair.
+        draft = self._draft(Instance(PLATFORM, name, block, scope))
+        return replace(draft, directory="", place=block.label_span(0))
 
     def _group(self, instance: Instance) -> Group:
         for name in ("name", "matrix"):
             attribute = instance.get(name)
             if attribute is not None:
-                with placed(attribute):
+                with placed_label(instance.block):
                     raise EvaluationError(f"a group cannot have the attribute {name!r}")
         if instance.get("targets") is None:
             with placed_at(instance.block.source, instance.block.open):
                 raise EvaluationError(
                     f"group {instance.name!r} has no targets", hint="write targets = [...]"
                 )
-        targets = self._read(instance, "targets")
-        description = self._read(instance, "description")
+        targets = self._read(instance, _TARGETS)
+        description = self._read(instance, instance.table["description"])
         return Group(
             name=instance.name,
             targets=cast("tuple[str, ...] | None", targets),
             description=str(description or ""),
+            platforms=self._group_platforms(instance),
         )
+
+    def _group_platforms(self, instance: Instance) -> tuple[str, ...]:
+        attribute = instance.get(_PLATFORMS.name)
+        words = cast("tuple[str, ...] | None", self._read(instance, _PLATFORMS))
+        if attribute is None or words is None:
+            return ()
+        instead = "name the platforms with --set TARGET.platform="
+        self._world.note(
+            "the attribute 'platforms' of a group", attribute.name_span, attribute.source, instead
+        )
+        with placed(attribute.expr, f"group {instance.name!r}"):
+            return limits(words)
 
     def _rebased(self, instance: Instance, name: str, setting: Setting) -> Setting:
         if not self._relative or name not in {"context", "contexts"}:
@@ -272,19 +347,11 @@ class Blocks:
             for found in reversed(self._find("target", other or "")):
                 if attr is not None and found.get(attr) is not None:
                     return self._base(found, attr)
-        return _directory(attribute or instance.block)
+        return self._directory(attribute or instance.block)
 
-
-def rebased(path: str, base: str) -> str:
-    """Return a context relative to a directory, unless it is absolute or no path at all."""
-    if path.startswith(_KEPT) or is_link(path) or is_remote(path):
-        return path
-    return posixpath.normpath(posixpath.join(base, path))
-
-
-def _directory(node: Block | Attribute) -> str:
-    name = node.source.name
-    return "" if name == STDIN else posixpath.dirname(name)
+    def _directory(self, node: Block | Attribute) -> str:
+        name = node.source.name
+        return "" if name in self._unbased else posixpath.dirname(name)
 
 
 def _step_name(step: Step) -> str | None:

@@ -11,31 +11,33 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from bakex.bake.formats import parsed
 from bakex.bake.hcl.faults import syntax_error
-from bakex.bake.hcl.jsonform import BlockSchema, parse_json
-from bakex.bake.hcl.parser import parse
-from bakex.bake.hcl.source import Source
-from bakex.bake.source import Syntax
-from bakex.diagnostics import Diagnostic, Span
+from bakex.bake.hcl.jsonform import BlockSchema
+from bakex.bake.values.problems import LimitError
 from bakex.errors import EvaluationError, SyntaxDefinitionError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from bakex.bake.extensions import Extension
+    from bakex.bake.formats import ComposeFile, Parsed
     from bakex.bake.hcl.syntax import Attribute, Block, Body
-    from bakex.bake.source import BakeFile
+    from bakex.diagnostics import Diagnostic, Span
+    from bakex.model.bakefile import BakeFile
 
+MAX_BLOCKS = 50_000  # of one file
 TARGET, GROUP, VARIABLE, FUNCTION = "target", "group", "variable", "function"
+PLATFORM = "platform"
 SCHEMA: Mapping[str, BlockSchema] = MappingProxyType(
     {
         VARIABLE: BlockSchema(1, {"validation": BlockSchema(0)}),
         FUNCTION: BlockSchema(1),
         GROUP: BlockSchema(1),
-        TARGET: BlockSchema(1),
+        TARGET: BlockSchema(1, {PLATFORM: BlockSchema(1, optional=True)}),
     }
 )
 _NAME = re.compile(r"[a-zA-Z0-9_-]+")
-_COMPOSE = re.compile(r"^(services|version|name|include|x-[\w.-]+)\s*:", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +51,8 @@ class Merged:
         targets: Target blocks by label, all of them, in order.
         groups: Group blocks by label.
         ignored: Blocks of types that are none of these.
+        compose: The compose files; they are not among the bodies.
+        extensions: What the forms of the files are beyond the reference's language.
         sources: File name -> text.
     """
 
@@ -58,6 +62,8 @@ class Merged:
     targets: dict[str, list[Block]] = field(default_factory=dict[str, "list[Block]"])
     groups: dict[str, Block] = field(default_factory=dict[str, "Block"])
     ignored: list[Block] = field(default_factory=list["Block"])
+    compose: list[ComposeFile] = field(default_factory=list["ComposeFile"])
+    extensions: list[Extension] = field(default_factory=list["Extension"])
     sources: dict[str, str] = field(default_factory=dict[str, str])
 
 
@@ -68,17 +74,25 @@ def merged(files: Sequence[BakeFile]) -> Merged:
         SyntaxDefinitionError: With everything that is wrong in the syntax of any of the files.
         EvaluationError: A block without the one label it needs.
     """
-    bodies: list[Body] = []
+    found: list[Parsed] = []
     problems: list[Diagnostic] = []
     for file in files:
-        body, found = _parse(file)
-        bodies.append(body)
-        problems += found
+        try:
+            found.append(parsed(file, SCHEMA))
+        except SyntaxDefinitionError as error:
+            problems += error.diagnostics()
+        else:
+            problems += found[-1].problems
     if problems:
         raise syntax_error(problems)
     result = Merged()
-    for body in bodies:
-        _add(body, result)
+    for parsed_ in found:
+        result.extensions.extend(parsed_.extensions)
+        if parsed_.compose is not None:
+            result.compose.append(parsed_.compose)
+            result.sources[parsed_.compose.source.shown] = parsed_.compose.source.text
+        else:
+            _add(parsed_.body, result)
     return result
 
 
@@ -119,38 +133,28 @@ def refuse_others(body: Body, what: str, attributes: Sequence[str]) -> None:
         )
 
 
-def _parse(file: BakeFile) -> tuple[Body, tuple[Diagnostic, ...]]:
-    try:
-        text = file.content.decode()
-    except UnicodeDecodeError as error:
-        line = file.content.count(b"\n", 0, error.start) + 1
-        raise SyntaxDefinitionError(
-            f"{file.name!r} is not UTF-8 text", span=Span(file.name, line)
-        ) from error
-    source = Source(file.name, text.removeprefix("\ufeff"))
-    if file.syntax is Syntax.JSON:
-        return parse_json(source, SCHEMA)
-    body, problems = parse(source)
-    if file.syntax is Syntax.NATIVE or not problems:
-        return body, problems
-    other, json_problems = parse_json(source, SCHEMA)
-    if not json_problems:
-        return other, ()
-    if _COMPOSE.search(text):
-        raise SyntaxDefinitionError(
-            f"compose files are not supported: {file.name!r}",
-            hint="write the targets as HCL or JSON",
-            span=Span(file.name, 1),
-            source=text,
-        )
-    return body, problems
+def parse_file(file: BakeFile) -> tuple[Body, tuple[Diagnostic, ...]]:
+    """Return the body of one file, and everything that is wrong in its syntax.
+
+    The body of a compose file is empty.
+
+    Raises:
+        SyntaxDefinitionError: It is no text, or of a form that is not read.
+    """
+    found = parsed(file, SCHEMA)
+    return found.body, found.problems
 
 
 def _add(body: Body, result: Merged) -> None:
-    result.sources[body.source.name] = body.source.text
+    result.sources[body.source.shown] = body.source.text
     for name, attribute in body.attributes.items():
         if name not in SCHEMA:
             result.attributes[name] = attribute
+    if len(body.blocks) > MAX_BLOCKS:
+        one = body.blocks[MAX_BLOCKS]
+        raise LimitError(
+            f"there are more than {MAX_BLOCKS} blocks", span=one.type_span, source=one.source.text
+        )
     for block in body.blocks:
         if block.type not in SCHEMA:
             result.ignored.append(block)

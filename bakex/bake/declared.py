@@ -15,6 +15,8 @@ from bakex.bake.hcl.syntax import Literal
 from bakex.bake.problems import placed
 from bakex.bake.values.reading import as_bool, as_string
 from bakex.bake.values.value import tuple_value
+from bakex.bake.vocabulary import FUNCTION, VALIDATION
+from bakex.bake.vocabulary import names as words
 from bakex.errors import EvaluationError
 
 if TYPE_CHECKING:
@@ -25,6 +27,9 @@ if TYPE_CHECKING:
     from bakex.bake.hcl.syntax import Block, Expression
     from bakex.bake.values.value import Value
     from bakex.bake.values.valuetype import Type
+
+
+_CALL_STEPS = 4  # a call of such a function is dearer than one of the standard ones
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,7 +87,7 @@ def validate(block: Block, scope: Scope) -> None:
 
 
 def _validate(name: str, rule: Block, scope: Scope) -> None:
-    refuse_others(rule.body, "validation", ("condition", "error_message"))
+    refuse_others(rule.body, "validation", words(VALIDATION))
     condition = rule.body.attributes.get("condition")
     if condition is None:
         with placed(rule):
@@ -114,7 +119,7 @@ def user_function(
         EvaluationError: The block is malformed, or its result refers to an unknown name.
     """
     name = block.labels[0]
-    refuse_others(block.body, "function", ("params", "variadic_params", "result"))
+    refuse_others(block.body, "function", words(FUNCTION))
     attributes = block.body.attributes
     params = attributes.get("params")
     names = static.keywords(params.expr) if params else None
@@ -130,7 +135,7 @@ def user_function(
             raise EvaluationError("variadic_params must be one name")
     result = attributes.get("result")
     if result is None:
-        with placed(block):
+        with placed(params):
             raise EvaluationError(f"function {name!r} has no result", hint="write result = ...")
     _check_names(result.expr, {*names, *([variadic] if variadic else [])}, known)
     return _function(name, names, variadic, result.expr, scope), result.expr
@@ -139,7 +144,8 @@ def user_function(
 def _function(
     name: str, names: Sequence[str], variadic: str | None, result: Expression, scope: Scope
 ) -> Function:
-    def call(arguments: Sequence[Value], _: Context) -> Value:
+    def call(arguments: Sequence[Value], context: Context) -> Value:
+        context.spend(_CALL_STEPS)
         bound = dict(zip(names, arguments, strict=False))
         if variadic:
             bound[variadic] = tuple_value(arguments[len(names) :])

@@ -52,6 +52,7 @@ _ORDER = tuple(Kind)
 _BUILD = frozenset({Kind.NETWORK_HOST, Kind.SECURITY_INSECURE, Kind.DEVICE})
 _WITHOUT_VALUE = frozenset({Kind.NETWORK_HOST, Kind.SECURITY_INSECURE, Kind.SSH, Kind.DELETE})
 _PATHS = frozenset({Kind.READ, Kind.WRITE})
+OF_FILES = _PATHS | {Kind.SSH}  # what BUILDX_BAKE_ENTITLEMENTS_FS switches off
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,12 +122,13 @@ def _of_override(text: str) -> Iterator[Entitlement]:
 
 
 def needed(targets: Iterable[Target]) -> tuple[Entitlement, ...]:
-    """Return what targets ask for, each once, in the order of `Kind`.
+    """Return what targets ask for on any platform, each once, in the order of `Kind`.
 
     Raises:
         DefinitionError: A target asks for an unknown entitlement.
     """
-    found = dict.fromkeys(entitlement for target in targets for entitlement in _of_target(target))
+    forms = (form for target in targets for form in target.effective())
+    found = dict.fromkeys(entitlement for form in forms for entitlement in _of_target(form))
     return tuple(sorted(found, key=lambda entitlement: _ORDER.index(entitlement.kind)))
 
 

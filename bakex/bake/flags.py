@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from bakex._util import csvfields
 from bakex.errors import DefinitionError, UsageError
-from bakex.model.call import Call
 from bakex.model.fields import boolean
 from bakex.model.policy import Policy
 
@@ -15,8 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Flags:
+class Flags(NamedTuple):
     """What was given; None and empty mean "not given".
 
     Attributes:
@@ -80,6 +77,10 @@ def variables(texts: Sequence[str]) -> dict[str, str]:
 
 
 def _call(text: str) -> list[str]:
+    if not text:
+        return []
+    from bakex.model.call import Call  # noqa: PLC0415 - start-up: most runs call nothing
+
     try:
         call = Call.parse(text)
     except DefinitionError as error:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from bakex.bake.bodies import check_name
 from bakex.bake.hcl.evaluate import evaluate
 from bakex.bake.hcl.scope import ChildScope
-from bakex.bake.problems import placed
+from bakex.bake.problems import placed_label
 from bakex.bake.values.reading import as_list, as_mapping, as_string
 from bakex.bake.values.valuetype import ITERABLES, MAPPINGS
 from bakex.errors import EvaluationError
@@ -30,6 +30,9 @@ def instances(block: Block, scope: Scope) -> tuple[tuple[str, Scope], ...]:
     Axes are taken in alphabetical order, the first one outermost; the reference takes them in
     random order. A block without matrix is one instance under its label.
 
+    What is wrong with names and the matrix is reported at the label, as by the reference, unless an
+    expression has no value.
+
     Raises:
         EvaluationError: The matrix is none, or two instances get one name.
     """
@@ -37,11 +40,11 @@ def instances(block: Block, scope: Scope) -> tuple[tuple[str, Scope], ...]:
     name = block.body.attributes.get("name")
     if attribute is None:
         if name is not None:
-            with placed(name):
+            with placed_label(block):
                 raise EvaluationError("name needs a matrix", hint="the label is the name")
         return ((block.labels[0], scope),)
     value = evaluate(attribute.expr, scope)
-    with placed(attribute.expr, "matrix"):
+    with placed_label(block, "matrix"):
         axes = {key: _axis(key, values) for key, values in _entries(value).items()}
         _check_count(axes.values())
     found: dict[str, Scope] = {}
@@ -49,7 +52,7 @@ def instances(block: Block, scope: Scope) -> tuple[tuple[str, Scope], ...]:
         inner = ChildScope(scope, dict(zip(axes, combination, strict=True)))
         instance = _name(block, inner)
         if instance in found:
-            with placed(name.expr if name else block):
+            with placed_label(block):
                 raise EvaluationError(
                     f"two combinations of the matrix have the name {instance!r}",
                     hint="use every axis in the name",
@@ -86,9 +89,9 @@ def _name(block: Block, scope: Scope) -> str:
     if attribute is None:
         return block.labels[0]
     value = evaluate(attribute.expr, scope)
-    with placed(attribute.expr, "attribute 'name'"):
+    with placed_label(block, "attribute 'name'"):
         name = as_string(value)
         if name is None:
             raise EvaluationError("null is not allowed here", hint="leave the attribute out")
-    check_name(name, attribute.expr.span, attribute.source.text)
+    check_name(name, block.label_span(0), block.source.text)
     return name

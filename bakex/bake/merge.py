@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from bakex.diagnostics import Span
+    from bakex.model.platform import Platform
 
 Value = str | bool | tuple[str, ...] | tuple[Composite, ...] | dict[str, str]
 
@@ -38,12 +39,16 @@ class Draft:
         inherits: Names of parents, in order.
         spans: Bake name -> where the value was written, as far as known.
         directory: Directory of the bake file, where contexts are relative to it; else empty.
+        variants: Platform -> what a ``platform`` block says on top of the rest.
+        place: Where the block is, for such a variant.
     """
 
     values: Mapping[str, Value] = field(default_factory=dict[str, Value])
     inherits: tuple[str, ...] = ()
     spans: Mapping[str, Span] = field(default_factory=dict[str, "Span"])
     directory: str = ""
+    variants: Mapping[Platform, Draft] = field(default_factory=dict["Platform", "Draft"])
+    place: Span | None = None
 
     def get_text(self, name: str) -> str:
         """Return a text attribute, empty if it is not set."""
@@ -78,7 +83,27 @@ def merge(earlier: Draft, later: Draft) -> Draft:
         inherits=(*earlier.inherits, *later.inherits),
         spans={**earlier.spans, **later.spans},
         directory=later.directory or earlier.directory,
+        variants=_merged_variants(earlier.variants, later.variants),
+        place=later.place or earlier.place,
     )
+
+
+def for_platform(draft: Draft, platform: Platform) -> Draft:
+    """Return what a draft says about one platform: its block, if it has one, over the rest."""
+    plain = replace(draft, variants={})
+    variant = draft.variants.get(platform)
+    return plain if variant is None else merge(plain, variant)
+
+
+def _merged_variants(
+    earlier: Mapping[Platform, Draft], later: Mapping[Platform, Draft]
+) -> Mapping[Platform, Draft]:
+    if not (earlier and later):
+        return later or earlier
+    found = dict(earlier)
+    for platform, draft in later.items():
+        found[platform] = merge(found[platform], draft) if platform in found else draft
+    return found
 
 
 def joined(attr: Attr, earlier: Value | None, later: Value) -> Value:
@@ -97,7 +122,10 @@ def by_key(values: Sequence[Composite]) -> tuple[Composite, ...]:
 
 
 def normalised(draft: Draft) -> Draft:
-    """Drop duplicates, blanks and removed keys; idempotent."""
+    """Drop duplicates, blanks and removed keys; idempotent.
+
+    Variants stay as they are: what they remove is not in them but in what they lie on.
+    """
     values = {name: _normalised(ATTRIBUTES[name], value) for name, value in draft.values.items()}
     return replace(draft, values=values)
 

@@ -12,22 +12,29 @@ from typing import TYPE_CHECKING, Protocol
 
 from bakex.bake import variables
 from bakex.bake.declared import Variable, declared_type, described, user_function
+from bakex.bake.extensions import Extension
 from bakex.bake.functions.standard import STANDARD_NAMES
 from bakex.bake.hcl import static
 from bakex.bake.hcl.evaluate import evaluate
+from bakex.bake.hcl.syntax import AttributeStep
 from bakex.bake.problems import placed_at
-from bakex.errors import CycleError
+from bakex.bake.values.value import object_value, string
+from bakex.errors import CycleError, EvaluationError
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Mapping
 
     from bakex.bake.bodies import Merged
     from bakex.bake.functions.function import Context, Function
+    from bakex.bake.hcl.scope import Scope
+    from bakex.bake.hcl.source import Source
     from bakex.bake.hcl.syntax import Expression, Node, Traversal
     from bakex.bake.values.value import Value
+    from bakex.diagnostics import Span
 
 Key = tuple[str, ...]
 BLOCK_WORDS = frozenset({"target", "group"})
+SELF = "self"
 _JSON = "_JSON"
 
 
@@ -78,6 +85,67 @@ class Names:
         return tuple(self._world.merged.functions)
 
 
+class Itself:
+    """What a target's expressions see: the scope of its block, and ``self`` (bakex's own).
+
+    A variable, root attribute or matrix value called ``self`` goes first: to the reference it is a
+    name like others.
+
+    Attributes:
+        outer: The scope of the block, without ``self``.
+        context: Shared by all expressions.
+    """
+
+    __slots__ = ("_entries", "_world", "context", "outer")
+
+    def __init__(self, world: World, outer: Scope, name: str, platform: str = "") -> None:
+        """Make the scope of a target, or of a ``platform`` block in it.
+
+        Args:
+            world: Is told when ``self`` is used.
+            outer: What else there is.
+            name: ``self.name``.
+            platform: ``self.platform``; empty outside of such blocks.
+        """
+        self._world = world
+        self._entries = {"name": name, **({"platform": platform} if platform else {})}
+        self.outer = outer
+        self.context = outer.context
+
+    def lookup(self, traversal: Traversal) -> tuple[Value, int] | None:
+        """Return what the outer scope has, or a part of ``self``."""
+        found = self.outer.lookup(traversal)
+        if found is not None or traversal.name != SELF:
+            return found
+        self._world.note("'self'", traversal.span, traversal.source, "write out what it stands for")
+        step = traversal.steps[0] if traversal.steps else None
+        if not isinstance(step, AttributeStep):
+            return object_value({key: string(text) for key, text in self._entries.items()}), 0
+        if step.name in self._entries:
+            return string(self._entries[step.name]), 1
+        if step.name == "platform":
+            raise EvaluationError(
+                "there is no self.platform here",
+                detail="It has a value in the platform blocks of a target only.",
+                hint='write it inside of platform "OS/ARCH" { }',
+            )
+        raise EvaluationError(
+            f"self has no {step.name!r}", hint=f"there is self.{', self.'.join(self._entries)}"
+        )
+
+    def function(self, name: str) -> Function | None:
+        """Ask the outer scope."""
+        return self.outer.function(name)
+
+    def names(self) -> Iterable[str]:
+        """Return the names of the outer scope, and ``self``."""
+        return (*self.outer.names(), SELF)
+
+    def function_names(self) -> Iterable[str]:
+        """Ask the outer scope."""
+        return self.outer.function_names()
+
+
 class World:
     """Everything that the files define, and what has been evaluated of it.
 
@@ -86,6 +154,7 @@ class World:
         context: Shared by all expressions.
         plain: The scope of variables and functions, which cannot refer to blocks.
         full: The scope of everything else; set it as soon as there are references.
+        extensions: What the files use beyond the reference's language, by its place.
     """
 
     def __init__(
@@ -105,6 +174,7 @@ class World:
         self.context = context
         self.plain = Names(self, None)
         self.full = self.plain
+        self.extensions: dict[Span, Extension] = {}
         self._builtins = builtins
         self._given = variables
         self._environ = environ
@@ -121,6 +191,20 @@ class World:
         """Return the names of built-ins, variables and root attributes."""
         return (*self._builtins, *self.merged.variables, *self.merged.attributes)
 
+    def note(self, what: str, span: Span, source: Source, instead: str) -> None:
+        """Remember the use of an extension; the same place counts once.
+
+        Args:
+            what: The extension in words.
+            span: Where it is used.
+            source: The file.
+            instead: How to do without it.
+        """
+        if span not in self.extensions:
+            self.extensions[span] = Extension(
+                what=what, span=span, source=source.text, instead=instead
+            )
+
     @contextmanager
     def entering(self, key: Key, node: Node) -> Generator[None]:
         """Mark something as being evaluated.
@@ -130,13 +214,15 @@ class World:
         """
         if key in self._pending:
             keys = list(self._pending)
-            chain = [*keys[keys.index(key) :], key]
-            raise CycleError(
+            chain = [".".join(part) for part in (*keys[keys.index(key) :], key)]
+            error = CycleError(
                 f"{'.'.join(key)} refers to itself",
-                detail=f"{' -> '.join('.'.join(part) for part in chain)}.",
+                detail=f"{' -> '.join(chain)}.",
                 span=node.span,
                 source=node.source.text,
             )
+            error.members = frozenset(chain)
+            raise error
         self._pending[key] = None
         try:
             yield

@@ -9,7 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bakex._util.suggest import closest
-from bakex.bake.bodies import GROUP, SCHEMA, TARGET, VARIABLE
+from bakex.bake import vocabulary
+from bakex.bake.bodies import GROUP, PLATFORM, SCHEMA, TARGET, VARIABLE
 from bakex.bake.merge import ATTRIBUTES
 from bakex.diagnostics import Diagnostic
 from bakex.errors import DefinitionError
@@ -21,9 +22,9 @@ if TYPE_CHECKING:
     from bakex.bake.hcl.syntax import Block
     from bakex.diagnostics import Span
 
-_TARGET = ("name", "matrix", "inherits", *ATTRIBUTES)
-_GROUP = ("targets", "description")
-_VARIABLE = ("type", "default", "description")
+_TARGET = (*vocabulary.names(vocabulary.TARGET), *ATTRIBUTES)
+_GROUP = vocabulary.names(vocabulary.GROUP)
+_VARIABLE = vocabulary.names(vocabulary.VARIABLE)
 _COMMENT = "//"  # how JSON files hold comments
 
 
@@ -34,7 +35,7 @@ def oddities(merged: Merged) -> tuple[Diagnostic, ...]:
         found += _of_block(block, VARIABLE, _VARIABLE, ("validation",))
     for blocks in merged.targets.values():
         for block in blocks:
-            found += _of_block(block, TARGET, _TARGET, ())
+            found += _of_block(block, TARGET, _TARGET, (PLATFORM,))
     for block in merged.groups.values():
         found += _of_block(block, GROUP, _GROUP, ())
     return tuple(found)

@@ -91,7 +91,7 @@ def parse(texts: Sequence[str], targets: Collection[str], environ: Mapping[str, 
 
 
 def applied(draft: Draft, overrides: Sequence[Override]) -> Draft:
-    """Return a draft with overrides laid over it.
+    """Return a draft with overrides laid over it, and over what its ``platform`` blocks say.
 
     Raises:
         OverrideError: A key that cannot be set, or a value that it cannot have.
@@ -99,7 +99,7 @@ def applied(draft: Draft, overrides: Sequence[Override]) -> Draft:
     ranks = {key: rank for rank, key in enumerate(_LAST, start=1)}
     for override in sorted(overrides, key=lambda item: ranks.get(item.key, 0)):
         try:
-            draft = _apply(draft, override)
+            draft = _apply_everywhere(draft, override)
         except OverrideError:
             raise
         except DefinitionError as error:
@@ -160,6 +160,28 @@ def _matching(pattern: str, targets: Collection[str]) -> Sequence[str]:
             hint=f"did you mean {near!r}?" if near else "",
         )
     return found
+
+
+def _apply_everywhere(draft: Draft, override: Override) -> Draft:
+    variants = {
+        platform: _apply(variant, override) if _has(variant, override) else variant
+        for platform, variant in draft.variants.items()
+    }
+    # A secret that only the blocks have is changed only there.
+    elsewhere = override.key == _SECRET and variants != draft.variants
+    if not elsewhere or _has(draft, override):
+        draft = _apply(draft, override)
+    return replace(draft, variants=variants)
+
+
+def _has(draft: Draft, override: Override) -> bool:
+    """Return whether a draft says something itself about what is overridden."""
+    if override.key == _SECRET:
+        return override.name in {secret.key for secret in draft.get_composites(_SECRET)}
+    attr = _BY_SET_NAME.get(override.key)
+    if attr is None or attr.name not in draft.values:
+        return False
+    return attr.shape not in _NAMED or override.name in draft.get_mapping(attr.name)
 
 
 def _apply(draft: Draft, override: Override) -> Draft:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator
 
     from bakex.bake.hcl.source import Source
-    from bakex.bake.hcl.syntax import Node
+    from bakex.bake.hcl.syntax import Block, Node
 
 
 def prefix(error: DefinitionError, what: str) -> None:
@@ -42,6 +42,16 @@ def placed_at(source: Source, offset: int, what: str = "") -> Generator[None]:
         yield
     except DefinitionError as error:
         _place(error, source, offset, offset, what)
+        raise
+
+
+@contextmanager
+def placed_label(block: Block, what: str = "") -> Generator[None]:
+    """Give errors that have no place yet that of a block's label: the block as a whole is wrong."""
+    try:
+        yield
+    except DefinitionError as error:
+        _place(error, block.source, *block.label_offsets[0], what)
         raise
 
 

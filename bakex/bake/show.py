@@ -6,8 +6,9 @@ import json
 from types import MappingProxyType
 from typing import TYPE_CHECKING, cast
 
+from bakex.bake.bodies import PLATFORM
 from bakex.model import resources
-from bakex.model.attributes import Shape, declared
+from bakex.model.attributes import Merge, Shape, declared
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -44,7 +45,10 @@ def to_json(value: object) -> str:
 
 
 def target(item: Target) -> dict[str, object]:
-    """Return what is printed of one target: what is set, in the order of the attribute table."""
+    """Return what is printed of one target: what is set, in the order of the attribute table.
+
+    Behind it come the ``platform`` blocks, if there are any: what differs, and nothing else.
+    """
     found: dict[str, object] = {}
     for name, (field, attr) in declared(item).items():
         value: object = getattr(item, field)
@@ -52,7 +56,31 @@ def target(item: Target) -> dict[str, object]:
             found[name] = value or _DEFAULTS[name]
         elif shown(attr, value):
             found[name] = _value(attr, value)
+    if item.variants:
+        blocks = {str(key): _differences(item, values) for key, values in item.variants.items()}
+        found[PLATFORM] = dict(sorted(blocks.items()))
     return found
+
+
+def _differences(item: Target, values: Mapping[str, object]) -> dict[str, object]:
+    found: dict[str, object] = {}
+    for name, (field, attr) in declared(item).items():
+        if field in values:
+            found[name] = _difference(attr, getattr(item, field), values[field])
+    return found
+
+
+def _difference(attr: Attr, general: object, value: object) -> object:
+    """Return what makes `value` of the general one when it is read back."""
+    if attr.shape is Shape.MAPPING:
+        before, after = cast("Mapping[str, str]", general), cast("Mapping[str, str]", value)
+        changed = {key: text for key, text in after.items() if before.get(key) != text}
+        return _value(attr, {**changed, **dict.fromkeys(before.keys() - after.keys(), "")})
+    if attr.merge in {Merge.EXTEND, Merge.UPDATE}:
+        known = cast("tuple[object, ...]", general)
+        added = [entry for entry in cast("tuple[object, ...]", value) if entry not in known]
+        return _value(attr, tuple(added))
+    return _value(attr, value)
 
 
 def shown(attr: Attr, value: object) -> bool:

@@ -1,7 +1,7 @@
 """What must hold for a resolved target before anything is built, as far as text tells.
 
 The same checks run for ``--print``, as in the reference. What needs the file system or the
-environment is in `bakex.bake.checks`. Source: spec/bake-file 3.1.
+environment is in `bakex.sources.inputs`. Source: spec/bake-file 3.1.
 """
 
 from __future__ import annotations
@@ -14,17 +14,15 @@ from bakex._util.units import parse_size
 from bakex.bake.problems import prefix
 from bakex.errors import DefinitionError
 from bakex.model import resources
-from bakex.model.annotations import Annotation
-from bakex.model.call import Call
 from bakex.model.outputs import STDOUT
 from bakex.model.platform import Platform, is_known, split_platforms
-from bakex.model.ulimits import Ulimit
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from bakex.bake.merge import Draft
     from bakex.model.outputs import Output
+    from bakex.model.target import Target
 
 LOCAL_PLATFORM = "local"
 
@@ -67,16 +65,25 @@ def _located(
         raise
 
 
+def check_buildable(targets: Iterable[Target]) -> None:
+    """Refuse what the reference prints but cannot build.
+
+    Raises:
+        DefinitionError: An image is the main context, of which the reference makes a path.
+    """
+    for target in targets:
+        if any((form.context or "").startswith("docker-image:") for form in target.effective()):
+            raise DefinitionError(
+                f"target {target.name!r}: an image cannot be the main context",
+                hint="name it in contexts, and say FROM or COPY --from= with that name",
+            )
+
+
 def _context(draft: Draft) -> None:
     context = draft.get_text("context")
     if context == STDOUT:
         raise DefinitionError(
             "the context cannot come from standard input", hint="name a directory or a URL"
-        )
-    if context.startswith("docker-image://"):
-        raise DefinitionError(
-            "an image cannot be the main context",
-            hint="name it in contexts, and say FROM or COPY --from= with that name",
         )
 
 
@@ -111,11 +118,15 @@ def _shm_size(draft: Draft) -> None:
 
 def _ulimits(draft: Draft) -> None:
     for text in draft.get_texts("ulimits"):
+        from bakex.model.ulimits import Ulimit  # noqa: PLC0415 - start-up: most files have none
+
         Ulimit.parse(text)
 
 
 def _annotations(draft: Draft) -> None:
     for text in draft.get_texts("annotations"):
+        from bakex.model.annotations import Annotation  # noqa: PLC0415 - start-up: most have none
+
         Annotation.parse(text)
 
 
@@ -125,7 +136,10 @@ def _resources(draft: Draft) -> None:
 
 
 def _call(draft: Draft) -> None:
-    Call.parse(draft.get_text("call"))
+    if text := draft.get_text("call"):
+        from bakex.model.call import Call  # noqa: PLC0415 - start-up: most files have none
+
+        Call.parse(text)
 
 
 _CHECKS: Mapping[str, Callable[[Draft], None]] = MappingProxyType(

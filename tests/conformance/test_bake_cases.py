@@ -17,14 +17,15 @@ from typing import Any
 import pytest
 
 from bakex.bake import listing, show
-from bakex.bake.checks import check_inputs
 from bakex.bake.definition import load
 from bakex.bake.entitlements import Grant
 from bakex.bake.flags import Flags, as_overrides, variables
 from bakex.bake.functions.function import Context
 from bakex.bake.resolve import resolve
-from bakex.bake.source import find
 from bakex.errors import BakexError, UsageError
+from bakex.sources.folder import Folder
+from bakex.sources.inputs import check_inputs
+from bakex.sources.local import find
 
 pytestmark = pytest.mark.conformance
 
@@ -84,6 +85,8 @@ def bake(case: dict[str, Any], cwd: Path) -> str:
         environ=environ,
         platform="linux/amd64",
         context=context(),
+        reader=Folder(cwd),
+        dotenv=lambda: Folder(cwd).read(".env"),
     )
     if shape:
         return listing.text(definition, shape)

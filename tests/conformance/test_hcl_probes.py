@@ -20,8 +20,8 @@ from bakex.bake.hcl.evaluate import evaluate
 from bakex.bake.hcl.faults import syntax_error
 from bakex.bake.hcl.parser import parse
 from bakex.bake.hcl.source import Source
-from bakex.bake.source import BakeFile, Syntax
 from bakex.errors import DefinitionError
+from bakex.model.bakefile import BakeFile, Syntax
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

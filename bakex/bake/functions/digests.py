@@ -26,6 +26,7 @@ _NAMESPACES = {
 _NAMESPACE = "6ba7b81{}9dad11d180b400c04fd430c8"
 _DEFAULT_COST = 10
 _LEAST_COST, _LARGEST_COST = 4, 31
+_STEPS_OF_ROUND = 2  # as a power of two; a hash of cost 18 would take half a minute
 _LONGEST_PASSWORD = 72  # bytes; bcrypt would ignore the rest
 
 
@@ -90,7 +91,7 @@ def _identifier(content: bytes, version: int) -> str:
 
 
 def bcrypt(context: Context, text: Value, *cost: Value) -> Value:
-    """Return a bcrypt hash; needs the library of that name."""
+    """Return a bcrypt hash."""
     if len(cost) > 1:
         raise FunctionError("there is one cost at most", 2)
     rounds = whole(cost[0], 1, "cost") if cost else _DEFAULT_COST
@@ -98,13 +99,10 @@ def bcrypt(context: Context, text: Value, *cost: Value) -> Value:
         raise FunctionError(f"the cost is at most {_LARGEST_COST}", 1)
     if len(_bytes(text)) > _LONGEST_PASSWORD:
         raise FunctionError(f"the text is longer than {_LONGEST_PASSWORD} bytes", 0)
-    try:
-        from bcrypt import hashpw  # noqa: PLC0415 - optional, and only this function needs it
-    except ImportError:
-        raise FunctionError(
-            "the library bcrypt is not installed", hint="install bakex-cli[crypto]"
-        ) from None
+    from bcrypt import hashpw  # noqa: PLC0415 - start-up: few files call this function
+
     rounds = rounds if rounds >= _LEAST_COST else _DEFAULT_COST
+    context.spend(1 << (rounds + _STEPS_OF_ROUND))
     salt = f"$2a${rounds:02d}${_salt(context.random_bytes(16))}"
     return string(hashpw(_bytes(text), salt.encode("ascii")).decode("ascii"))
 

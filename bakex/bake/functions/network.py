@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from ipaddress import ip_network
+from ipaddress import IPv6Address, ip_network
 from typing import TYPE_CHECKING
 
 from bakex.bake.functions.arguments import whole
@@ -12,11 +12,13 @@ from bakex.bake.functions.strings import strings
 from bakex.bake.values.value import Value, string
 
 if TYPE_CHECKING:
-    from ipaddress import IPv4Network, IPv6Network
+    from ipaddress import IPv4Address, IPv4Network, IPv6Network
 
+    Address = IPv4Address | IPv6Address
     Network = IPv4Network | IPv6Network
 
 _PREFIX = re.compile(r"[^/]+/(?:0|[1-9][0-9]{0,2})", re.ASCII)
+_MAPPED_BITS = 96  # of an IPv6 address, before the IPv4 address that it holds
 _MAX_EXTENSION = 32  # bits at a time, as in the reference
 
 
@@ -44,8 +46,12 @@ def cidrhost(prefix: Value, hostnum: Value) -> Value:
     if not -size <= host < size:
         raise FunctionError(f"the network {network} has no host {host}", 1)
     first = int(network.network_address)
-    address = first + (host if host >= 0 else size + host)
-    return string(str(type(network.network_address)(address)))
+    number = host if host >= 0 else size + host
+    if _is_mapped(network.network_address):
+        # The reference takes such a network for one of IPv4, and so puts the number where the host
+        # bits of an address with four bytes would be.
+        number <<= _MAPPED_BITS
+    return string(_shown(type(network.network_address)(first | number)))
 
 
 def cidrnetmask(prefix: Value) -> Value:
@@ -100,4 +106,17 @@ def _check_extension(network: Network, bits: int, argument: int) -> None:
 
 
 def _written(network: Network, address: int, length: int) -> str:
-    return f"{type(network.network_address)(address)}/{length}"
+    found = type(network.network_address)(address)
+    if _is_mapped(found):
+        length = max(0, length - _MAPPED_BITS)
+    return f"{_shown(found)}/{length}"
+
+
+def _is_mapped(address: Address) -> bool:
+    return isinstance(address, IPv6Address) and address.ipv4_mapped is not None
+
+
+def _shown(address: Address) -> str:
+    # An IPv6 address that holds one of IPv4 is written as that one, as Go does.
+    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
+    return str(address if mapped is None else mapped)

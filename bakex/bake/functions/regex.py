@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 _re2: Any = import_module("re2")  # has no types
 
+# Groups times characters of a pattern: every state of the search remembers all groups.
+MAX_GROUPS_AND_LENGTH = 4_000_000
 MAX_SCANNED = 1_000_000_000  # characters left behind each match, summed up
 _REFERENCE = re.compile(r"\$(?:\$|\{(?P<braced>\w+)\}|(?P<bare>\w+))", re.ASCII)
 
@@ -52,6 +54,8 @@ def _compile(pattern: str, argument: int) -> _Pattern:
             argument,
             hint="the syntax is that of RE2, without look-around and back-references",
         ) from None
+    if compiled.groups * len(pattern) > MAX_GROUPS_AND_LENGTH:
+        raise FunctionError("the regular expression has too many groups", argument)
     return compiled
 
 

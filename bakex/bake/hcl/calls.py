@@ -72,7 +72,7 @@ class CallEvaluator(LoopEvaluator):
         arguments: Sequence[Value],
         nodes: Sequence[Expression],
     ) -> Value:
-        work = sum(len(value.raw) for value in arguments if value.raw and value.kind in _COUNTED)
+        work = sum(_work(value) for value in arguments if value.raw)
         self.context.spend(1 + work)
         try:
             return function.implementation(arguments, self.context)
@@ -116,10 +116,12 @@ class CallEvaluator(LoopEvaluator):
     def _try(self, expr: Call) -> Value:
         """Return the first argument that has a value."""
         reasons: list[str] = []
+        cause: DefinitionError | None = None
         for node in expr.arguments:
             outcome = self.attempt(node)
             if not isinstance(outcome, DefinitionError):
                 return outcome
+            cause = cause or outcome
             reasons.append(f"line {node.span.line}: {outcome.summary}")
         if not reasons:
             raise located(ValueProblem('the function "try" needs an argument'), expr)
@@ -128,7 +130,7 @@ class CallEvaluator(LoopEvaluator):
                 'function "try": none of the expressions has a value', detail="\n".join(reasons)
             ),
             expr,
-        )
+        ) from cause
 
     def _convert(self, expr: Call) -> Value:
         """Return a value in the form of a type, which is the second argument as it is written."""
@@ -203,3 +205,10 @@ def _argument_problem(
         detail=f"{reason[0].upper()}{reason[1:]}.",
         hint=hint,
     )
+
+
+def _work(argument: Value) -> int:
+    """Return the steps that looking at all of an argument takes: elements, or parts of a text."""
+    if argument.kind == "string":
+        return len(argument.text) >> 5
+    return len(argument.raw) if argument.kind in _COUNTED else 0

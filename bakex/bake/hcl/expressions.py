@@ -265,7 +265,7 @@ class ExpressionParser(ConstructorParser):
         if self.peek() == "*":
             return self._full_splat(base, opening, newlines=outer), True
         key = self.expression()
-        self._close_bracket("the index")
+        self._close_bracket("the index", opening)
         self.newlines = outer
         start, end = self.starts[opening], self.ends[self.pos - 1]
         if isinstance(key, Literal) and key.value.kind in {"string", "number"}:
@@ -274,7 +274,7 @@ class ExpressionParser(ConstructorParser):
 
     def _full_splat(self, base: Expression, opening: int, *, newlines: bool) -> Expression:
         self.pos += 1
-        self._close_bracket("[*")
+        self._close_bracket("[*", opening)
         self.newlines = newlines
         item = SplatItem(self.source, self.starts[opening], self.ends[self.pos - 1])
         self.descend()
@@ -282,10 +282,28 @@ class ExpressionParser(ConstructorParser):
         self.depth -= 1
         return Splat(self.source, base.start, each.end, base, each, item)
 
-    def _close_bracket(self, what: str) -> None:
+    def _close_bracket(self, what: str, opening: int) -> None:
         if self.peek() != "]":
-            raise self.fault(f'missing "]" behind {what}', hint='add "]"')
+            raise self.fault(
+                f'missing "]" behind {what}',
+                detail=f"It was opened on line {self.line_of(self.starts[opening])}.",
+                hint='add "]"',
+                at=self._unpaired(),
+            )
         self.pos += 1
+
+    def _unpaired(self) -> int:
+        """Return the next "]" behind this token that closes nothing, or the end of the file.
+
+        There the reference reports that one is missing.
+        """
+        inside = 0
+        last = len(self.kinds) - 1
+        for pos in range(self.pos + 1, last):
+            inside += {"[": 1, "]": -1}.get(self.kinds[pos], 0)
+            if inside < 0:
+                return pos
+        return last
 
     # -- calls
 

@@ -7,6 +7,7 @@ that are values (HCL JSON syntax specification; specification section 2.14).
 
 from __future__ import annotations
 
+from collections import deque
 from typing import TYPE_CHECKING
 
 from bakex.bake.hcl.faults import Fault, diagnostics
@@ -43,13 +44,33 @@ class BlockSchema:
     Attributes:
         labels: How many labels its blocks have.
         blocks: The block types that may be inside.
+        optional: Whether what cannot be such a block is an ordinary attribute; else it is an error.
     """
 
-    __slots__ = ("blocks", "labels")
+    __slots__ = ("blocks", "labels", "optional")
 
-    def __init__(self, labels: int, blocks: Mapping[str, BlockSchema] | None = None) -> None:
+    def __init__(
+        self,
+        labels: int,
+        blocks: Mapping[str, BlockSchema] | None = None,
+        *,
+        optional: bool = False,
+    ) -> None:
         self.labels = labels
         self.blocks = blocks or {}
+        self.optional = optional
+
+    def fits(self, node: JsonNode) -> bool:
+        """Return whether a value can be blocks of this type, as far as its outer levels tell."""
+        if not self.optional:
+            return True
+        level = [node]
+        for _ in range(self.labels + 1):
+            level = [item for inner in level for item in _flat(inner)]
+            if not level or not all(isinstance(item, JsonObject) for item in level):
+                return False
+            level = [v for item in level if isinstance(item, JsonObject) for _, v in item.entries]
+        return True
 
 
 def parse_json(
@@ -61,13 +82,26 @@ def parse_json(
         source: The file.
         schema: The block types that may be at the root; everything else is an attribute.
     """
-    reader = _Reader(source)
-    body = Body(source, 0, len(source.text), {}, [])
     try:
         root = read(source.text)
     except JsonSyntaxError as error:
         fault = Fault(error.summary, error.start, error.end, detail=error.detail, hint=error.hint)
-        return body, diagnostics([fault], source)
+        return Body(source, 0, len(source.text), {}, []), diagnostics([fault], source)
+    return parse_tree(source, root, schema)
+
+
+def parse_tree(
+    source: Source, root: JsonNode, schema: Mapping[str, BlockSchema]
+) -> tuple[Body, tuple[Diagnostic, ...]]:
+    """Return the syntax tree of JSON that has been read, and everything that is wrong in it.
+
+    Args:
+        source: The file.
+        root: What it holds; any form that has the same values and offsets will do.
+        schema: The block types that may be at the root; everything else is an attribute.
+    """
+    reader = _Reader(source)
+    body = Body(source, 0, len(source.text), {}, [])
     if isinstance(root, JsonObject):
         body = reader.body(root, schema)
     else:
@@ -98,7 +132,7 @@ class _Reader:
             if key.text == _COMMENT:
                 continue
             block = schema.get(key.text)
-            if block is not None:
+            if block is not None and block.fits(value):
                 blocks.extend(self._blocks(key, value, block))
             else:
                 self._attribute(key, value, attributes)
@@ -122,9 +156,9 @@ class _Reader:
 
     def _blocks(self, type_: JsonText, value: JsonNode, schema: BlockSchema) -> Iterator[Block]:
         """Yield the blocks of a type; their labels are keys inside one another."""
-        pending: list[tuple[list[JsonText], JsonNode]] = [([], value)]
+        pending: deque[tuple[list[JsonText], JsonNode]] = deque([([], value)])
         while pending:
-            labels, node = pending.pop(0)
+            labels, node = pending.popleft()
             if len(labels) == schema.labels:
                 for content in self._contents(type_, node):
                     yield self._block(type_, labels, content, schema)
@@ -189,6 +223,10 @@ class _Reader:
             return ObjectExpression(source, start, end, entries, unique=True)
         value = node.value if isinstance(node, JsonConstant) else None
         return Literal(source, start, end, _CONSTANTS[value])
+
+
+def _flat(node: JsonNode) -> Sequence[JsonNode]:
+    return node.items if isinstance(node, JsonArray) else [node]
 
 
 def _example(type_: JsonText) -> str:

@@ -55,6 +55,9 @@ _QUOTED = re.compile(
 )
 _HEREDOC = re.compile(r"[^$%\r\n]+ | \$\$\{~? | %%\{~? | \$(?!\{) | %(?!\{) | \r(?!\n)", re.VERBOSE)
 
+MAX_TOKENS = 500_000  # some 100,000 lines as people write them
+MAX_BAD = 100  # characters that cannot be read, after which the rest of a file is not
+
 # What to say about characters that mean something elsewhere: detail, hint.
 _FOREIGN = {
     "&": ("Bit operators do not exist here.", 'write "&&" for "and"'),
@@ -87,7 +90,10 @@ class Tokens:
 
 
 def tokenize(text: str) -> tuple[Tokens, list[Fault]]:
-    """Return the tokens of a bake file and the characters that cannot be part of one."""
+    """Return the tokens of a bake file and the characters that cannot be part of one.
+
+    There are no tokens of a text that has too many; that is its only fault then.
+    """
     scanner = _Scanner(text)
     scanner.run(1 if text.startswith("\ufeff") else 0, "")
     return scanner.tokens, scanner.faults
@@ -134,9 +140,22 @@ class _Scanner:
             elif template:
                 pos = self._heredoc(pos, template, line_start=not resumed)
             pos, template, resumed = self._code(pos)
+            if self._full():
+                self._give_up(pos)
+                return
             if not template:
                 self._add(END, len(self.text), len(self.text))
                 return
+
+    def _full(self) -> bool:
+        return len(self.tokens.kinds) >= MAX_TOKENS or len(self.faults) >= MAX_BAD
+
+    def _give_up(self, pos: int) -> None:
+        if len(self.faults) < MAX_BAD:
+            detail = f"It has more than {MAX_TOKENS} names, values and signs."
+            self.faults = [Fault("the text is too long", pos, pos + 1, detail=detail)]
+            self.tokens = Tokens()
+        self._add(END, len(self.text), len(self.text))
 
     def _add(self, kind: str, start: int, end: int) -> None:
         tokens = self.tokens
@@ -154,7 +173,7 @@ class _Scanner:
         text, size, match = self.text, len(self.text), _TOKEN.match
         tokens = self.tokens
         kinds, starts, ends = tokens.kinds, tokens.starts, tokens.ends
-        while pos < size:
+        while pos < size and len(kinds) < MAX_TOKENS:
             found = match(text, pos)
             kind = found.lastgroup if found else None
             start, pos = pos, found.end() if found else pos + 1
@@ -176,6 +195,8 @@ class _Scanner:
                 return pos, text[start + 2 : pos].lstrip("-").strip(), False
             else:
                 pos = _OTHERS[kind](self, start, pos)
+                if len(self.faults) >= MAX_BAD:
+                    return pos, "", False
         return pos, "", False
 
     def _operator(self, start: int, end: int) -> bool:
@@ -230,7 +251,7 @@ class _Scanner:
     def _quoted(self, pos: int) -> int:
         """Scan the text of a quoted string, up to its end or a sequence."""
         text, size = self.text, len(self.text)
-        while pos < size:
+        while pos < size and not self._full():
             if found := _QUOTED.match(text, pos):
                 self._add(QUOTED_TEXT, pos, found.end())
                 pos = found.end()
@@ -263,7 +284,7 @@ class _Scanner:
     def _heredoc(self, pos: int, marker: str, *, line_start: bool) -> int:
         """Scan the text of a heredoc, one token per line at most, up to its end or a sequence."""
         text, size = self.text, len(self.text)
-        while pos < size:
+        while pos < size and not self._full():
             if line_start and marker != _WHOLE:
                 stop = text.find("\n", pos)
                 if stop >= 0 and text[pos:stop].strip() == marker:

@@ -6,9 +6,9 @@ something is shown to a person, so a file without faults never pays for them.
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 
-from bakex.bake.values.graphemes import length
+from bakex.bake.values.graphemes import boundaries
 from bakex.diagnostics import Span
 from bakex.errors import SyntaxDefinitionError
 
@@ -18,15 +18,21 @@ class Source:
 
     Attributes:
         name: The file's name as the user wrote it.
+        shown: Its name in messages. A name that does not tell the syntax gets the ending of the
+            syntax that the file was read as, as in the reference.
         text: The whole text.
     """
 
-    __slots__ = ("_lines", "name", "text")
+    __slots__ = ("_clusters", "_lines", "_measured", "_plain", "name", "shown", "text")
 
-    def __init__(self, name: str, text: str) -> None:
+    def __init__(self, name: str, text: str, *, read_as: str = "") -> None:
         self.name = name
+        self.shown = name + read_as
         self.text = text
         self._lines: list[int] | None = None
+        self._plain = False  # whether every character is a column; valid once there are lines
+        self._measured = 0  # the line whose clusters are known
+        self._clusters: list[int] = []
 
     def __repr__(self) -> str:
         return f"Source({self.name!r})"
@@ -37,20 +43,29 @@ class Source:
         Columns count grapheme clusters, which is what a reader sees as one character.
         """
         line = self.line(offset)
-        start = self._lines[line - 1] if self._lines else 0
-        return line, length(self.text[start:offset]) + 1
+        lines = self._lines or [0]
+        start = lines[line - 1]
+        if self._plain:
+            return line, offset - start + 1
+        # A file may be one long line in which many places are asked for.
+        if self._measured != line:
+            end = lines[line] if line < len(lines) else len(self.text)
+            self._clusters = boundaries(self.text[start:end])
+            self._measured = line
+        return line, bisect_left(self._clusters, offset - start) + 1
 
     def line(self, offset: int) -> int:
         """Return the line of an offset, counted from 1."""
         if self._lines is None:
             self._lines = _line_starts(self.text)
+            self._plain = self.text.isascii() and "\r" not in self.text
         return bisect_right(self._lines, offset)
 
     def span(self, start: int, end: int) -> Span:
         """Return the place of the characters from `start` up to, not including, `end`."""
         line, column = self.location(start)
         end_line, end_column = self.location(end)
-        return Span(self.name, line, column, end_line, end_column)
+        return Span(self.shown, line, column, end_line, end_column)
 
 
 def _line_starts(text: str) -> list[int]:

@@ -8,6 +8,7 @@ for the code points listed here (GraphemeBreakProperty.txt, emoji-data.txt).
 from __future__ import annotations
 
 from bisect import bisect_right
+from functools import lru_cache
 from unicodedata import category
 
 # White space: what Go's unicode.IsSpace accepts.
@@ -135,6 +136,7 @@ def _joined(previous: str, current: str, *, emoji: bool, flags: int) -> bool:
     )
 
 
+@lru_cache(maxsize=4096)
 def _property(char: str) -> str:
     """Return the grapheme break property of a code point, in our words."""
     if " " <= char <= "~":

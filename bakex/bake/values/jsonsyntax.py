@@ -10,6 +10,7 @@ import re
 
 from bakex.bake.values.problems import ValueProblem
 
+MAX_VALUES = 500_000  # of one text
 MAX_DEPTH = 100  # arrays and objects inside one another
 
 _SPACE = re.compile(r"[ \t\r\n]*")
@@ -113,7 +114,8 @@ def read(text: str) -> JsonNode:
     """Return the tree of a whole text.
 
     Raises:
-        JsonSyntaxError: It is not JSON, or nested deeper than `MAX_DEPTH`.
+        JsonSyntaxError: It is not JSON, nested deeper than `MAX_DEPTH`, or has more values than
+            `MAX_VALUES`.
     """
     reader = _Reader(text, 1 if text.startswith("\ufeff") else 0)
     node = reader.value(0)
@@ -122,11 +124,12 @@ def read(text: str) -> JsonNode:
 
 
 class _Reader:
-    __slots__ = ("pos", "text")
+    __slots__ = ("left", "pos", "text")
 
     def __init__(self, text: str, pos: int) -> None:
         self.text = text
         self.pos = pos
+        self.left = MAX_VALUES
 
     def fault(self, summary: str, start: int | None = None, *, hint: str = "") -> JsonSyntaxError:
         """Return the error that the current character, or the one at `start`, is wrong."""
@@ -148,6 +151,11 @@ class _Reader:
 
     def value(self, depth: int) -> JsonNode:
         char = self.peek()
+        self.left -= 1
+        if self.left < 0:
+            raise self.fault(
+                "the JSON is too long", hint=f"at most {MAX_VALUES} values are allowed"
+            )
         if depth > MAX_DEPTH:
             raise self.fault(
                 "JSON nested too deeply", hint=f"at most {MAX_DEPTH} levels are allowed"

@@ -2,9 +2,10 @@ from __future__ import annotations
 
 import pytest
 
-from bakex.bake.bodies import merged
-from bakex.bake.source import BakeFile, Syntax
+from bakex.bake.bodies import MAX_BLOCKS, merged
+from bakex.bake.values.problems import LimitError
 from bakex.errors import DefinitionError, EvaluationError, SyntaxDefinitionError
+from bakex.model.bakefile import BakeFile, Syntax
 
 
 def file(text: str | bytes, name: str = "-", syntax: Syntax = Syntax.EITHER) -> BakeFile:
@@ -21,12 +22,23 @@ def test_the_native_errors_count_where_neither_fits() -> None:
     with pytest.raises(SyntaxDefinitionError) as caught:
         merged([file("foo bar baz")])
     assert caught.value.span is not None
-    assert (caught.value.span.file, caught.value.span.line) == ("-", 1)
+    # As in the reference: the name tells what the text was read as.
+    assert (caught.value.span.file, caught.value.span.line) == ("-.hcl", 1)
 
 
-def test_compose_text_is_refused_as_such() -> None:
-    with pytest.raises(SyntaxDefinitionError, match="compose files are not supported"):
-        merged([file("services:\n  a:\n    build: .\n")])
+def test_compose_files_are_kept_apart_from_the_bodies() -> None:
+    result = merged([file("services:\n  a:\n    build: .\n"), file('target "b" {}', "b.hcl")])
+    assert [found.source.name for found in result.compose] == ["-"]
+    assert list(result.targets) == ["b"]
+    assert list(result.sources) == ["-", "b.hcl.hcl"]
+
+
+def test_faults_of_several_files_are_told_together() -> None:
+    files = [file("a: [", "0.yaml", Syntax.YAML), file("foo bar", "1.hcl", Syntax.NATIVE)]
+    with pytest.raises(SyntaxDefinitionError) as caught:
+        merged(files)
+    found = [diagnostic.span for diagnostic in caught.value.diagnostics()]
+    assert [span.file for span in found if span] == ["0.yaml", "1.hcl"]
 
 
 @pytest.mark.parametrize("syntax", [Syntax.NATIVE, Syntax.JSON])
@@ -78,3 +90,9 @@ def test_later_files_replace_but_targets_add_up() -> None:
 def test_faults_are_definition_errors() -> None:
     with pytest.raises(DefinitionError):
         merged([file('{"target": {"a": 5}}', "f.json", Syntax.JSON)])
+
+
+def test_blocks_without_an_end() -> None:
+    text = "target t {}\n" * (MAX_BLOCKS + 1)
+    with pytest.raises(LimitError, match="more than 50000 blocks"):
+        merged([file(text, "a.hcl", Syntax.NATIVE)])

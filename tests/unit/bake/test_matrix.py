@@ -105,3 +105,29 @@ def test_combinations_need_a_name(define: Define) -> None:
 def test_a_name_needs_a_matrix(define: Define) -> None:
     with pytest.raises(EvaluationError, match="matrix"):
         define('target "app" { name = "x" }')
+
+
+@pytest.mark.parametrize(
+    ("matrix", "name"),
+    [
+        ('{ v = ["1", "1"] }', '"app-${v}"'),
+        ('["1"]', '"app"'),
+        ("null", '"app"'),
+        ('{ v = "1" }', '"app"'),
+        ('{ v = ["1"] }', '"app.${v}"'),
+        ('{ v = ["1"] }', "null"),
+        ('{ v = ["1"] }', "[]"),
+    ],
+)
+def test_faults_are_reported_at_the_label(matrix: str, name: str, define: Define) -> None:
+    with pytest.raises(EvaluationError) as caught:
+        define("\n" + block(matrix, name))
+    assert caught.value.span is not None
+    assert (caught.value.span.line, caught.value.span.column) == (2, 8)
+
+
+def test_expressions_without_a_value_are_reported_where_they_are(define: Define) -> None:
+    with pytest.raises(EvaluationError) as caught:
+        define(block('{ v = ["1"] }', "UNDEFINED"))
+    assert caught.value.span is not None
+    assert caught.value.span.line == 2

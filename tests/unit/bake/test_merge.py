@@ -11,6 +11,7 @@ from bakex.model.attestations import Attestation
 from bakex.model.attributes import Attr, Shape
 from bakex.model.caches import CacheEntry
 from bakex.model.outputs import Output
+from bakex.model.platform import Platform
 from bakex.model.policy import Policy
 from bakex.model.secrets import Secret
 from bakex.model.ssh import Ssh
@@ -44,11 +45,17 @@ def values(attr: Attr) -> SearchStrategy[Any]:
             return st.lists(_COMPOSITES[attr.name], max_size=3).map(tuple)
 
 
+_settings = st.fixed_dictionaries({}, optional={n: values(a) for n, a in ATTRIBUTES.items()})
 drafts = st.builds(
     Draft,
-    values=st.fixed_dictionaries({}, optional={n: values(a) for n, a in ATTRIBUTES.items()}),
+    values=_settings,
     inherits=st.lists(_WORD, max_size=2).map(tuple),
     directory=st.sampled_from(["", "d"]),
+    variants=st.dictionaries(
+        st.sampled_from([Platform("linux", "arm64"), Platform("linux", "s390x")]),
+        st.builds(Draft, values=_settings),
+        max_size=2,
+    ),
 )
 
 

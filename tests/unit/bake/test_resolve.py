@@ -135,3 +135,14 @@ def test_a_long_chain_of_parents_is_an_error_and_no_crash() -> None:
     found = Definition(targets={**targets, "t5000": Draft()})
     with pytest.raises(DefinitionError, match="too deeply"):
         resolve(found, ["t0"])
+
+
+def test_an_unknown_parent_of_a_parent_shows_the_chain(define: Define) -> None:
+    found = define(
+        'target "default" { inherits = ["b"] }\ntarget "b" { inherits = ["c"] }\n'
+        'target "c" { inherits = ["nope"] }'
+    )
+    with pytest.raises(UnknownTargetError, match="target 'c'") as caught:
+        resolve(found)
+    assert caught.value.detail.startswith("default inherits b inherits c inherits nope.\n")
+    assert str(caught.value.span) == "0.hcl:3:25"

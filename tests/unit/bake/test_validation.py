@@ -3,17 +3,17 @@ from __future__ import annotations
 import pytest
 
 from bakex.bake.merge import Draft
-from bakex.bake.validation import validated
+from bakex.bake.validation import check_buildable, validated
 from bakex.diagnostics import Span
 from bakex.errors import DefinitionError
 from bakex.model.outputs import Output
+from bakex.model.target import Target
 
 
 @pytest.mark.parametrize(
     ("name", "value"),
     [
         ("context", "-"),
-        ("context", "docker-image://alpine"),
         ("dockerfile", "-"),
         ("annotations", ("x",)),
         ("platforms", ("x",)),
@@ -71,3 +71,9 @@ def test_everything_good() -> None:
         }
     )
     assert validated("app", draft, {}) == draft
+
+
+def test_an_image_is_no_main_context() -> None:
+    check_buildable([Target(name="app", contexts={"base": "docker-image://alpine"})])
+    with pytest.raises(DefinitionError, match="target 'app': an image cannot be the main context"):
+        check_buildable([Target(name="app", context="docker-image:/alpine")])

@@ -14,6 +14,12 @@ if TYPE_CHECKING:
         ('cidrhost("10.0.0.7/8", 1)', '"10.0.0.1"'),
         ('cidrhost("10.0.0.0/24", -1)', '"10.0.0.255"'),
         ('cidrhost("fd00::/64", 17)', '"fd00::11"'),
+        # The reference takes networks of IPv4 addresses in IPv6 for shorter ones.
+        ('cidrhost("::ffff:1.2.3.0/120", 1)', '"0:1::ffff:102:300"'),
+        ('cidrhost("::ffff:1.2.3.0/120", 0)', '"1.2.3.0"'),
+        ('cidrhost("::ffff:1.2.3.0/120", -1)', '"0:ff::ffff:102:300"'),
+        ('cidrsubnet("::ffff:1.2.3.0/120", 4, 1)', '"1.2.3.16/28"'),
+        ('cidrsubnets("::ffff:1.2.3.0/120", 4)', '["1.2.3.0/28"]'),
         ('cidrnetmask("10.0.0.0/12")', '"255.240.0.0"'),
         ('cidrnetmask("fd00::/16")', '"ffff::"'),
         ('cidrsubnet("172.16.0.0/12", 4, 2)', '"172.18.0.0/16"'),

@@ -58,3 +58,8 @@ def test_nothing_is_written_to_the_terminal(
 ) -> None:
     refuse('regex("(", "a")')
     assert capfd.readouterr() == ("", "")
+
+
+def test_groups_take_memory(refuse: Refuse) -> None:
+    pattern = "(" * 3000 + "a" + ")" * 3000
+    assert "too many groups" in refuse(f'regex("{pattern}", "a")').summary

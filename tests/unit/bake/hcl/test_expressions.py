@@ -102,3 +102,20 @@ def test_steps_behind_other_expressions(parsed: Parse) -> None:
     assert isinstance(node, Access)
     assert len(node.steps) == 2
     assert isinstance(parsed("x.*.a").parts()[0], Splat)
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("a = x[0\nb = 1\n", 3),  # the end of the file
+        ("a = x[0)\nb = y[1]\nc = z]\n", 3),
+        ("a = x[*\nb = [1]\nc = ]\n", 3),
+        ("a = x[0 1]\n", 1),
+    ],
+)
+def test_a_missing_bracket_is_reported_at_the_next_one_without_a_partner(
+    text: str, line: int
+) -> None:
+    _, found = parse(Source("a.hcl", text))
+    places = {d.span.line for d in found if d.span and 'missing "]"' in d.summary}
+    assert places == {line}

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bakex.bake.hcl.lexer import END, tokenize, tokenize_template
+from bakex.bake.hcl.lexer import END, MAX_BAD, MAX_TOKENS, tokenize, tokenize_template
 
 
 def kinds(text: str) -> list[str]:
@@ -118,3 +118,31 @@ def test_tokens_are_in_order_and_inside_of_the_text(text: str) -> None:
         for start, end in zip(tokens.starts, tokens.ends, strict=True):
             assert position <= start <= end <= len(text)
             position = end
+
+
+@pytest.mark.parametrize("part", ["1\n", "x", "${1}", "$", "a\n"])
+def test_a_text_without_an_end(part: str) -> None:
+    texts = [part * MAX_TOKENS, f'x = "{part * MAX_TOKENS}"', f"x = <<E\n{part * MAX_TOKENS}\nE\n"]
+    for text in texts:
+        tokens, faults = tokenize(text)
+        assert len(tokens.kinds) <= MAX_TOKENS + 1
+        assert tokens.kinds[-1] == END
+        assert [fault.summary for fault in faults if "too long" in fault.summary] in (
+            [],
+            ["the text is too long"],
+        )
+    assert tokenize_template(part * MAX_TOKENS)[0].kinds[-1] == END
+
+
+def test_a_text_that_is_too_long_has_no_tokens() -> None:
+    tokens, (fault,) = tokenize("1\n" * MAX_TOKENS)
+    assert tokens.kinds == [END]
+    assert fault.summary == "the text is too long"
+    assert fault.start == MAX_TOKENS
+
+
+@pytest.mark.parametrize("text", ["@" * 1000, '"' + "a\n" * 1000])
+def test_after_many_faults_nobody_reads_on(text: str) -> None:
+    tokens, faults = tokenize(text)
+    assert len(faults) == MAX_BAD
+    assert tokens.kinds[-1] == END

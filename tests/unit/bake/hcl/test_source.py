@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bakex.bake.hcl.source import Source, decode
+from bakex.bake.values.graphemes import length
 from bakex.errors import SyntaxDefinitionError
 
 
@@ -43,3 +44,19 @@ def test_decode() -> None:
         decode("a.hcl", b"a = 1\nb = \xff")
     assert str(caught.value.span) == "a.hcl:2:5"
     assert "0xff" in caught.value.detail
+
+
+@given(st.text(alphabet="ab é\u0301\u200d👧\r\n"))
+def test_columns_are_the_same_in_any_order(text: str) -> None:
+    source = Source("a", text)
+    places = [source.location(offset) for offset in range(len(text) + 1)]
+    assert [source.location(o) for o in reversed(range(len(text) + 1))] == places[::-1]
+    for offset, (line, column) in enumerate(places):
+        start = text.rfind("\n", 0, offset) + 1
+        assert column == length(text[start:offset]) + 1
+        assert line == text.count("\n", 0, offset) + 1
+
+
+def test_a_name_that_tells_no_syntax_gets_an_ending() -> None:
+    source = Source("-", "x", read_as=".hcl")
+    assert (source.name, source.shown, source.span(0, 1).file) == ("-", "-.hcl", "-.hcl")

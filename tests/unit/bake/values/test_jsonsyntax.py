@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from bakex.bake.values.jsonsyntax import (
     MAX_DEPTH,
+    MAX_VALUES,
     JsonArray,
     JsonObject,
     JsonSyntaxError,
@@ -107,3 +108,9 @@ def test_surrogates() -> None:
     assert isinstance(pair, JsonText)
     assert isinstance(half, JsonText)
     assert (pair.text, half.text) == ("😀", "x\ufffdy")
+
+
+def test_a_text_without_an_end() -> None:
+    assert isinstance(read(f"[{'1,' * (MAX_VALUES - 2)}1]"), JsonArray)
+    with pytest.raises(JsonSyntaxError, match="the JSON is too long"):
+        read(f"[{'1,' * MAX_VALUES}1]")

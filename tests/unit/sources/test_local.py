@@ -4,9 +4,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bakex.bake import source
-from bakex.bake.source import Syntax, find
 from bakex.errors import DefinitionError
+from bakex.model import bakefile
+from bakex.model.bakefile import Syntax
+from bakex.sources.local import DEFAULT_NAMES, find
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -51,6 +52,8 @@ def test_empty_files_do_not_count(cwd: Path) -> None:
         ("a.HCL", Syntax.EITHER),
         ("d.JSON", Syntax.EITHER),
         ("c.foo", Syntax.EITHER),
+        ("c.yml", Syntax.YAML),
+        ("c.YAML", Syntax.YAML),
     ],
 )
 def test_the_name_tells_the_syntax(cwd: Path, name: str, syntax: Syntax) -> None:
@@ -61,21 +64,25 @@ def test_the_name_tells_the_syntax(cwd: Path, name: str, syntax: Syntax) -> None
 
 @pytest.mark.parametrize("name", ["nope.hcl", "dir", "a.hcl/x", "nul\0"])
 def test_files_that_cannot_be_read(cwd: Path, name: str) -> None:
-    with pytest.raises(DefinitionError, match="cannot read bake file"):
+    with pytest.raises(DefinitionError, match="cannot read"):
         names(cwd, name)
 
 
 def test_a_huge_file_is_refused(cwd: Path) -> None:
     with (cwd / "huge.hcl").open("wb") as file:
-        file.truncate(source.MAX_SIZE + 1)
+        file.truncate(bakefile.MAX_SIZE + 1)
     with pytest.raises(DefinitionError, match="larger than"):
         names(cwd, "huge.hcl")
 
 
 def test_every_default_file_is_read(cwd: Path) -> None:
-    for name in reversed(source.DEFAULT_NAMES):
+    for name in reversed(DEFAULT_NAMES):
         (cwd / name).write_text("x")
     assert names(cwd) == [
+        "compose.yaml",
+        "compose.yml",
+        "docker-compose.yml",
+        "docker-compose.yaml",
         "docker-bake.json",
         "docker-bake.hcl",
         "docker-bake.override.json",
@@ -111,28 +118,7 @@ def test_a_missing_file_of_the_environment(cwd: Path) -> None:
         names(cwd, environ={"BUILDX_BAKE_FILE": "zz.hcl"})
 
 
-@pytest.mark.parametrize("name", ["x.yaml", "x.YML", "docker-compose.yml"])
-def test_compose_files_are_refused(cwd: Path, name: str) -> None:
-    with pytest.raises(DefinitionError, match="compose files are not supported"):
-        names(cwd, name)
-
-
-def test_a_compose_file_alone_is_refused(cwd: Path) -> None:
-    (cwd / "compose.yaml").write_text("services: {}")
-    with pytest.raises(DefinitionError, match=r"not supported: 'compose\.yaml'"):
-        names(cwd)
-
-
-def test_a_compose_file_beside_bake_files_is_ignored_with_a_warning(cwd: Path) -> None:
-    (cwd / "compose.yaml").write_text("services: {}")
-    (cwd / "docker-bake.hcl").write_text("x")
-    (cwd / "docker-bake.json").write_text("{}")
-    first, second = find([], cwd=cwd, environ={}, stdin=bytes)
-    assert [warning.severity for warning in first.warnings] == ["warning"]
-    assert "compose.yaml" in first.warnings[0].summary
-    assert second.warnings == ()
-
-
-def test_remote_definitions_are_refused(cwd: Path) -> None:
-    with pytest.raises(DefinitionError, match="remote definitions"):
+def test_a_url_is_no_file(cwd: Path) -> None:
+    with pytest.raises(DefinitionError) as caught:
         names(cwd, "https://host/docker-bake.hcl")
+    assert "first argument" in caught.value.hint

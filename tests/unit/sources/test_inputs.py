@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bakex.bake.checks import MAX_SECRET_SIZE, check_inputs
 from bakex.errors import DefinitionError
 from bakex.model.outputs import Output
+from bakex.model.platform import Platform
 from bakex.model.secrets import Secret
 from bakex.model.ssh import Ssh
 from bakex.model.target import Target
+from bakex.sources.inputs import MAX_SECRET_SIZE, check_inputs
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -112,3 +113,10 @@ def test_destinations(cwd: Path, output: Output) -> None:
 def test_destinations_of_the_wrong_kind(cwd: Path, output: Output) -> None:
     with pytest.raises(DefinitionError, match=r"^target 'app': the destination"):
         check_inputs([Target(name="app", output=(output,))], cwd=cwd, environ={})
+
+
+def test_what_one_platform_needs_is_looked_for(cwd: Path) -> None:
+    variants = {Platform("linux", "arm64"): {"secret": (Secret(id="nofile"),)}}
+    target = Target(name="app", platforms=("linux/arm64",), variants=variants)
+    with pytest.raises(DefinitionError, match="nofile"):
+        check_inputs([target], cwd=cwd, environ={})

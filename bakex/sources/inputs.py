@@ -9,7 +9,6 @@ from __future__ import annotations
 import stat
 from typing import TYPE_CHECKING
 
-from bakex.bake.problems import prefix
 from bakex.errors import DefinitionError
 from bakex.model.outputs import STDOUT
 from bakex.model.remote import is_git_over_ssh
@@ -41,9 +40,11 @@ def check_inputs(targets: Iterable[Target], *, cwd: Path, environ: Mapping[str, 
     """
     for target in targets:
         try:
-            _check(target, cwd, environ)
+            for form in target.effective():
+                _check(form, cwd, environ)
         except DefinitionError as error:
-            prefix(error, f"target {target.name!r}")
+            error.summary = f"target {target.name!r}: {error.summary}"
+            error.args = (error.summary,)
             raise
 
 

@@ -1,0 +1,1 @@
+"""YAML documents as trees of nodes that know their places; no knowledge of what they mean."""
