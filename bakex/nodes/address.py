@@ -1,7 +1,9 @@
 """Addresses of daemons, as people write them.
 
 * ``unix:///path``, ``tcp://host:port``: a buildkitd (in docker's own settings: a dockerd)
-* ``docker:///path``, ``docker+unix:///path``, ``docker+tcp://host[:port]``: a dockerd
+* ``ssh://[user@]host[:port][/path]``: the same on another machine; the path is that of a socket
+* ``docker:///path``, ``docker+unix:///path``, ``docker+tcp://host[:port]``, ``docker+ssh://...``:
+  a dockerd
 
 A tcp address may carry ``cacert``, ``cert``, ``key`` and ``servername`` as query parameters, the
 names that buildx's remote driver uses for its options; any of them means TLS.
@@ -27,14 +29,17 @@ _SCHEMES: Final[Mapping[str, tuple[str, Wire | None]]] = {
     "docker": ("unix", Wire.DOCKER),
     "docker+unix": ("unix", Wire.DOCKER),
     "docker+tcp": ("tcp", Wire.DOCKER),
+    "ssh": ("ssh", None),
+    "docker+ssh": ("ssh", Wire.DOCKER),
 }
-_KNOWN = "unix:///path, tcp://host:port, docker:///path, docker+tcp://host:port"
+_KNOWN = (
+    "unix:///path, tcp://host:port, ssh://user@host, docker:///path, docker+tcp://host:port,"
+    " docker+ssh://user@host"
+)
 _TLS_KEYS: Final = ("cacert", "cert", "key", "servername")
 # Registered with IANA for docker; buildkitd has no registered or default TCP port.
 _DOCKER_PORT, _DOCKER_TLS_PORT = 2375, 2376
 _INSTEAD: Final[Mapping[str, str]] = {
-    "ssh": "forward the remote socket with ssh -L /tmp/builder.sock:PATH HOST and give"
-    " unix:///tmp/builder.sock",
     "http": "write tcp://host:port",
     "https": "write docker+tcp://host:port?cacert=FILE",
     "npipe": "let the daemon listen on a tcp port",
@@ -70,6 +75,8 @@ def parse_endpoint(
         raise _unknown_scheme(text, parts.scheme, origin)
     transport, wire = _SCHEMES[parts.scheme]
     wire = wire or bare
+    if transport == "ssh":
+        return _ssh(text, parts, origin, name=name, wire=wire)
     if parts.fragment or parts.username is not None:
         raise _wrong(text, origin, "There is a user name or a fragment, which nothing would use.")
     if transport == "unix":
@@ -113,6 +120,23 @@ def shown(text: str) -> str:
     head, separator, rest = text.partition("://")
     authority, slash, path = rest.partition("/")
     return head + separator + authority.rpartition("@")[2] + slash + path.partition("?")[0]
+
+
+def _ssh(text: str, parts: SplitResult, origin: str, *, name: str, wire: Wire) -> Endpoint:
+    if not parts.hostname or parts.query or parts.fragment:
+        raise _wrong(text, origin, "It takes a host, perhaps a user, a port and a socket's path.")
+    if parts.password is not None:
+        raise _wrong(text, origin, "A password cannot be part of it; ssh uses keys.")
+    user = f"{parts.username}@" if parts.username else ""
+    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+    port = f":{parts.port}" if parts.port else ""
+    path = "" if parts.path == "/" else parts.path
+    return Endpoint(
+        name=NodeName(name or parts.hostname),
+        address=f"ssh://{user}{host}{port}{path}",
+        wire=wire,
+        origin=origin,
+    )
 
 
 def _socket_path(text: str, parts: SplitResult, origin: str) -> str:

@@ -76,7 +76,7 @@ def context_endpoint(settings: Settings, name: str, *, origin: str) -> Endpoint:
         raise ConfigError(
             f"{origin}: there is no docker context {name!r}",
             detail=f"Known contexts: {', '.join(context_names(settings))}."
-            " Builders made by docker buildx create are not docker contexts.",
+            " There is no builder of that name, either.",
             hint="give an address such as unix:///path, or private for bakex's own engine",
         )
     docker = _child(_child(document, "Endpoints"), "docker")

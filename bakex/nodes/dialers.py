@@ -1,4 +1,4 @@
-"""Byte streams to daemons: unix sockets, tcp, and TLS on tcp."""
+"""Byte streams to daemons: which kind an address needs, and unix sockets, tcp, TLS on tcp."""
 
 from __future__ import annotations
 
@@ -7,15 +7,20 @@ import errno
 import socket
 import ssl
 from typing import TYPE_CHECKING, Final
+from weakref import WeakSet
 
-from bakex.errors import DialError
-from bakex.model.node import Wire
+from bakex.errors import DialError, InternalError
 from bakex.nodes.address import host_port, socket_path
+from bakex.nodes.launcher import SystemLauncher
+from bakex.nodes.tap import Tap
+from bakex.nodes.tls import expiring, refusal, tls_context
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
+    from datetime import datetime
 
-    from bakex.interfaces import Dialer
+    from bakex.carriers import Launcher, Way
+    from bakex.diagnostics import Diagnostic
     from bakex.model.node import Endpoint
 
 CONNECT_TIMEOUT_S: Final = 10.0
@@ -23,17 +28,49 @@ _HAPPY_EYEBALLS_S: Final = 0.25  # RFC 8305, section 8
 _SOCKET_PATH_MAX: Final = 107  # Linux: sun_path has 108 bytes with the final NUL
 
 
-def dialer(endpoint: Endpoint) -> Dialer:
-    """Return the dialer for an endpoint; nothing is opened yet."""
-    return StreamDialer(endpoint)
+def dialer(endpoint: Endpoint, launcher: Launcher | None = None, *, key: str = "") -> Way:
+    """Return the dialer for an endpoint; nothing is opened yet.
+
+    Args:
+        endpoint: Where to.
+        launcher: Starts the programs that some kinds of address need; None for one that passes
+            on the environment of this process.
+        key: For whom and for what, where one of several machines is chosen: the same key gives
+            the same machine.
+    """
+    scheme = endpoint.address.partition("://")[0]
+    if scheme in {"unix", "tcp"}:
+        return StreamDialer(endpoint)
+    # Each in a module of its own, imported when it is needed: start-up counts.
+    runner = launcher or SystemLauncher()
+    if scheme == "ssh":
+        from bakex.nodes.ssh import SshDialer  # noqa: PLC0415 - see above
+
+        return SshDialer(endpoint, runner)
+    if scheme in {"kube-pod", "kubernetes"}:
+        from bakex.nodes.kubernetes import KubernetesDialer  # noqa: PLC0415 - see above
+
+        return KubernetesDialer(endpoint, runner, key=key)
+    if scheme == "podman-container":
+        from bakex.nodes.containers import podman_dialer  # noqa: PLC0415 - see above
+
+        return podman_dialer(endpoint, runner)
+    if scheme == "docker-container" and endpoint.via is not None:
+        from bakex.nodes.containers import DockerContainerDialer  # noqa: PLC0415 - see above
+
+        return DockerContainerDialer(endpoint, dialer(endpoint.via, runner))
+    raise InternalError(f"no dialer for {scheme} addresses")
 
 
 class StreamDialer:
-    """Implements `bakex.interfaces.Dialer` for ``unix://`` and ``tcp://`` addresses."""
+    """Implements `bakex.carriers.Way` for ``unix://`` and ``tcp://`` addresses."""
 
     def __init__(self, endpoint: Endpoint, *, timeout_s: float = CONNECT_TIMEOUT_S) -> None:
         self._endpoint = endpoint
         self._timeout_s = timeout_s
+        self._refused: ssl.SSLError | None = None
+        self._peer: Mapping[str, object] = {}
+        self._secured: WeakSet[asyncio.Transport] = WeakSet()
 
     @property
     def endpoint(self) -> Endpoint:
@@ -59,20 +96,25 @@ class StreamDialer:
                 f"There was no connection within {self._timeout_s:g} seconds.",
                 "check the address, and whether a firewall lies between",
             ) from error
-        except ssl.SSLCertVerificationError as error:
-            raise self._failure(
-                "the certificate of the server is not accepted",
-                f"{error.verify_message[:1].upper()}{error.verify_message[1:].rstrip('.')}.",
-                "check the authority's certificate and the server name",
-            ) from error
         except ssl.SSLError as error:
-            raise self._failure(
-                "TLS could not be set up",
-                f"{error.reason or error}.",
-                "check that the daemon speaks TLS on this port and accepts the client certificate",
-            ) from error
+            self._refused = error
+            raise refusal(self._endpoint, error) from error
         except OSError as error:
             raise self._translate(error) from error
+
+    async def explain(self, now: datetime) -> DialError | None:
+        """Return why a handshake failed after the stream was opened, if it did."""
+        return refusal(self._endpoint, self._refused, now) if self._refused else None
+
+    def warnings(self, now: datetime) -> tuple[Diagnostic, ...]:
+        """Return which certificates will end soon."""
+        return expiring(self._endpoint, self._peer, now)
+
+    async def aclose(self) -> None:
+        """Cut TLS streams whose end the peer has not confirmed yet."""
+        for transport in list(self._secured):
+            transport.abort()
+        await asyncio.sleep(0)
 
     async def _open(self, factory: Callable[[], asyncio.Protocol]) -> asyncio.Transport:
         loop = asyncio.get_running_loop()
@@ -87,13 +129,14 @@ class StreamDialer:
             return transport
         host, port = host_port(self._endpoint)
         context = tls_context(self._endpoint)
+        self._refused = None
         if context is None:
             transport, _ = await loop.create_connection(
                 factory, host, port, happy_eyeballs_delay=_HAPPY_EYEBALLS_S
             )
             return transport
         transport, _ = await loop.create_connection(
-            factory,
+            lambda: Tap(factory(), self._lost),
             host,
             port,
             ssl=context,
@@ -101,7 +144,13 @@ class StreamDialer:
             ssl_handshake_timeout=self._timeout_s,
             happy_eyeballs_delay=_HAPPY_EYEBALLS_S,
         )
+        self._peer = transport.get_extra_info("peercert") or {}
+        self._secured.add(transport)
         return transport
+
+    def _lost(self, error: Exception | None) -> None:
+        if isinstance(error, ssl.SSLError):
+            self._refused = error
 
     def _translate(self, error: OSError) -> DialError:
         is_socket = bool(socket_path(self._endpoint))
@@ -130,50 +179,3 @@ class StreamDialer:
     def _failure(self, what: str, why: str, todo: str) -> DialError:
         origin = f" ({self._endpoint.origin})" if self._endpoint.origin else ""
         return DialError(f"{self._endpoint.address}{origin}: {what}", detail=why, hint=todo)
-
-
-def uses_tls(endpoint: Endpoint) -> bool:
-    """Return whether the endpoint's settings ask for TLS."""
-    asked = endpoint.tls_ca or endpoint.tls_cert or endpoint.tls_server_name
-    return bool(asked) or not endpoint.tls_verify
-
-
-def tls_context(endpoint: Endpoint) -> ssl.SSLContext | None:
-    """Return the TLS settings of an endpoint, at least TLS 1.2; None for a plain connection.
-
-    Without an authority's certificate of its own, the system's authorities are trusted.
-
-    Raises:
-        DialError: A certificate or key file is missing or is not one.
-    """
-    if not uses_tls(endpoint):
-        return None
-    try:
-        context = ssl.create_default_context(cafile=endpoint.tls_ca or None)
-    except (OSError, ValueError) as error:
-        raise _bad_file(endpoint, "authority's certificate", endpoint.tls_ca, error) from error
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    # Python 3.13 turns on checks of RFC 5280 that Go has not: certificates made by docker's own
-    # instructions ("Protect the Docker daemon socket") fail them, for their want of a key usage.
-    context.verify_flags &= ~ssl.VERIFY_X509_STRICT
-    if not endpoint.tls_verify:
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-    if endpoint.wire is Wire.BUILDKIT:
-        context.set_alpn_protocols(["h2"])
-    if endpoint.tls_cert:
-        try:
-            context.load_cert_chain(endpoint.tls_cert, endpoint.tls_key or None)
-        except (OSError, ValueError) as error:
-            what = "client certificate or its key"
-            raise _bad_file(endpoint, what, endpoint.tls_cert, error) from error
-    return context
-
-
-def _bad_file(endpoint: Endpoint, what: str, path: str, error: Exception) -> DialError:
-    reason = getattr(error, "strerror", None) or getattr(error, "reason", None) or str(error)
-    return DialError(
-        f"{endpoint.address}: the {what} cannot be used",
-        detail=f"{path}: {reason}.",
-        hint="give PEM files that can be read",
-    )

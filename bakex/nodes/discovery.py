@@ -1,9 +1,10 @@
 """Where a builder's nodes are: what was named, or else the usual places in order.
 
-* A builder may be named by ``--builder``, ``BAKEX_BUILDER`` or ``BUILDX_BUILDER``: addresses and
-  docker contexts, separated by commas, are its nodes; ``private`` is bakex's own engine.
-* Else ``BUILDKIT_HOST``, ``DOCKER_HOST``, ``DOCKER_CONTEXT`` or docker's current context name a
-  node. Whatever was named has to answer; nothing else takes its place.
+* A builder may be named by ``--builder``, ``BAKEX_BUILDER`` or ``BUILDX_BUILDER``: addresses,
+  builders of buildx and docker contexts, separated by commas; ``private`` is bakex's own engine.
+* Else ``BUILDKIT_HOST``, the builder that ``docker buildx use`` has chosen, ``DOCKER_HOST``,
+  ``DOCKER_CONTEXT`` or docker's current context. Whatever was named has to answer; nothing else
+  takes its place.
 * Else buildkitd's and docker's usual sockets may be there; the private engine is the last resort.
 
 Nothing is dialled here: which candidates answer, and can do enough, is found by probing them.
@@ -18,6 +19,8 @@ from typing import TYPE_CHECKING, Final
 from bakex.errors import ConfigError
 from bakex.model.node import Endpoint, NodeName, Wire
 from bakex.nodes.address import is_address, parse_endpoint, socket_path
+from bakex.nodes.buildx import builder_nodes, current_builder, with_daemon
+from bakex.nodes.carried import is_carried, parse_carried
 from bakex.nodes.contexts import (
     DEFAULT_CONTEXT,
     DOCKER_SOCKET,
@@ -25,12 +28,14 @@ from bakex.nodes.contexts import (
     current_context,
     default_endpoint,
 )
+from bakex.nodes.dialers import dialer
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from bakex.carriers import ImageLoader, Launcher, Way
     from bakex.config import Settings
-    from bakex.interfaces import ImageLoader
+    from bakex.nodes.docker_images import DockerImages
 
 PRIVATE: Final = "private"
 _BUILDKIT_SOCKET: Final = "unix:///run/buildkit/buildkitd.sock"
@@ -79,54 +84,75 @@ def candidates(settings: Settings, builder: str) -> Candidates:
     """
     if builder.strip():
         return Candidates(choices=_named(settings, builder), named=True)
-    configured = _configured(settings)
-    if configured is not None:
-        return Candidates(choices=(Candidate(endpoint=configured),), named=True)
+    if configured := _configured(settings):
+        choices = tuple(Candidate(endpoint=endpoint) for endpoint in configured)
+        return Candidates(choices=choices, named=True)
     usual = [Candidate(endpoint=endpoint) for endpoint in _usual(settings)]
     return Candidates(choices=(*usual, Candidate(endpoint=None)), named=False)
 
 
-def image_loader(settings: Settings, endpoints: Sequence[Endpoint]) -> ImageLoader | None:
+def docker_images(way: Way) -> DockerImages | None:
+    """Return the image store behind a way; None if no docker daemon is there."""
+    if way.endpoint.wire is not Wire.DOCKER:
+        return None
+    from bakex.nodes.docker_images import DockerImages  # noqa: PLC0415 - start-up budget
+
+    return DockerImages(way)
+
+
+def image_loader(
+    settings: Settings, ways: Sequence[Way], launcher: Launcher | None = None
+) -> ImageLoader | None:
     """Return the image store in which the user looks for images, if there is one.
 
     That is the first docker daemon among the builder's nodes, else the daemon that the docker
     command would use. The private engine is never it.
 
+    Args:
+        settings: Docker's settings.
+        ways: How the nodes are reached; whoever opened them closes them.
+        launcher: For a daemon that is none of the nodes.
+
     Raises:
         ConfigError: Docker's settings are malformed.
     """
-    for endpoint in endpoints:
-        if endpoint.wire is Wire.DOCKER and not endpoint.private:
-            return _loader(endpoint)
+    from bakex.nodes.docker_images import DockerImages  # noqa: PLC0415 - start-up budget
+
+    for way in ways:
+        if way.endpoint.wire is Wire.DOCKER and not way.endpoint.private:
+            return DockerImages(way)
     endpoint = _docker(settings) or parse_endpoint(
         DOCKER_SOCKET, origin=_USUAL, name=DEFAULT_CONTEXT, bare=Wire.DOCKER
     )
-    return _loader(endpoint) if Candidate(endpoint=endpoint).present() else None
-
-
-def _loader(endpoint: Endpoint) -> ImageLoader:
-    from bakex.nodes.docker_images import DockerImageLoader  # noqa: PLC0415 - start-up budget
-
-    return DockerImageLoader(endpoint)
+    if not Candidate(endpoint=endpoint).present():
+        return None
+    return DockerImages(dialer(endpoint, launcher), shared=False)
 
 
 def _named(settings: Settings, builder: str) -> tuple[Candidate, ...]:
     origin = _origin(settings, builder)
     found: list[Candidate] = []
-    seen: set[str] = set()
+    seen: set[object] = set()
     names: set[str] = set()
     for item in (part.strip() for part in builder.split(",")):
         if not item:
             raise ConfigError(f"{origin}: there is an empty name between the commas of {builder!r}")
-        endpoint = None if item == PRIVATE else _node(settings, item, origin)
-        place = endpoint.address if endpoint else PRIVATE
-        if place in seen:
-            raise ConfigError(f"{origin}: {item!r} is named twice, directly or as a context")
-        seen.add(place)
-        if endpoint is not None:
-            endpoint = replace(endpoint, name=_unique(endpoint.name, names))
-        found.append(Candidate(endpoint=endpoint))
+        for endpoint in _nodes(settings, item, origin):
+            place = _place(endpoint) if endpoint else PRIVATE
+            if place in seen:
+                raise ConfigError(f"{origin}: {item!r} is named twice, directly or by a name")
+            seen.add(place)
+            found.append(Candidate(endpoint=_renamed(endpoint, names)))
     return tuple(found)
+
+
+def _renamed(endpoint: Endpoint | None, names: set[str]) -> Endpoint | None:
+    return replace(endpoint, name=_unique(endpoint.name, names)) if endpoint else None
+
+
+def _place(endpoint: Endpoint) -> object:
+    via = endpoint.via.address if endpoint.via else ""
+    return endpoint.address, via, tuple(sorted(endpoint.options.items()))
 
 
 def _origin(settings: Settings, builder: str) -> str:
@@ -139,10 +165,23 @@ def _origin(settings: Settings, builder: str) -> str:
     )
 
 
-def _node(settings: Settings, item: str, origin: str) -> Endpoint:
+def _nodes(settings: Settings, item: str, origin: str) -> tuple[Endpoint | None, ...]:
+    """Return what one name stands for; None for the private engine."""
+    if item == PRIVATE:
+        return (None,)
     if is_address(item):
-        return parse_endpoint(item, origin=origin)
-    return context_endpoint(settings, item, origin=origin)
+        return (_at(settings, item, origin),)
+    known = builder_nodes(settings, item, origin=origin)
+    return known or (context_endpoint(settings, item, origin=origin),)
+
+
+def _at(settings: Settings, text: str, origin: str, *, name: str = "") -> Endpoint:
+    if not is_carried(text):
+        return parse_endpoint(text, origin=origin, name=name)
+    endpoint = parse_carried(text, origin=origin, name=name)
+    if endpoint.address.startswith("docker-container:"):
+        return with_daemon(settings, endpoint)
+    return endpoint
 
 
 def _unique(name: NodeName, taken: set[str]) -> NodeName:
@@ -156,10 +195,15 @@ def _unique(name: NodeName, taken: set[str]) -> NodeName:
     return NodeName(unique)
 
 
-def _configured(settings: Settings) -> Endpoint | None:
+def _configured(settings: Settings) -> tuple[Endpoint, ...]:
     if settings.buildkit_host:
-        return parse_endpoint(settings.buildkit_host, origin="BUILDKIT_HOST", name="buildkitd")
-    return _docker(settings)
+        return (_at(settings, settings.buildkit_host, "BUILDKIT_HOST", name="buildkitd"),)
+    name = current_builder(settings)
+    nodes = builder_nodes(settings, name, origin=f"docker buildx use {name}") if name else None
+    if nodes:
+        return nodes
+    docker = _docker(settings)
+    return (docker,) if docker else ()
 
 
 def _docker(settings: Settings) -> Endpoint | None:

@@ -1,25 +1,31 @@
-"""A docker daemon's image store, as far as it takes archives.
+"""A docker daemon's image store, as far as archives go in and out of it.
 
-Docker Engine API, ``POST /images/load``: the body is the archive; the answer is a stream of JSON
-objects, one of which carries ``error`` if the archive was refused after the 200.
+Docker Engine API: ``POST /images/load`` (the body is the archive; the answer is a stream of JSON
+objects, one of which carries ``error`` if the archive was refused after the 200),
+``GET /images/{name}/get`` and ``DELETE /images/{name}``.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Final, cast
+from urllib.parse import quote
 
 import httpx
 
-from bakex.errors import OutputError
+from bakex.errors import NodeError, OutputError
 from bakex.nodes.address import host_port, socket_path
-from bakex.nodes.dialers import CONNECT_TIMEOUT_S, tls_context
+from bakex.nodes.dialers import CONNECT_TIMEOUT_S
+from bakex.nodes.relay import relayed
+from bakex.nodes.tls import tls_context
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncGenerator, AsyncIterator
     from pathlib import Path
 
+    from bakex.carriers import Way
     from bakex.model.node import Endpoint
 
 _CHUNK: Final = 1024 * 1024  # bytes read from the archive at once
@@ -28,16 +34,22 @@ _SILENCE_S: Final = 900.0
 _SHOWN: Final = 500  # characters of a refusal that are shown
 
 
-class DockerImageLoader:
-    """Implements `bakex.interfaces.ImageLoader` for the docker daemon at an endpoint."""
+class DockerImages:
+    """Implements `bakex.carriers.ImageLoader` and `bakex.carriers.ImageArchives`.
 
-    def __init__(self, endpoint: Endpoint) -> None:
-        self._endpoint = endpoint
+    Args:
+        way: How to reach the docker daemon.
+        shared: Whether somebody else closes `way`; if not, it is closed after each call.
+    """
+
+    def __init__(self, way: Way, *, shared: bool = True) -> None:
+        self._way = way
+        self._shared = shared
 
     @property
     def endpoint(self) -> Endpoint:
         """The docker daemon."""
-        return self._endpoint
+        return self._way.endpoint
 
     async def load(self, archive: Path) -> None:
         """Load an archive of one or more images.
@@ -69,33 +81,98 @@ class DockerImageLoader:
                         raise self._refused(problem)
         except httpx.HTTPError as error:
             raise OutputError(
-                f"the image could not be handed to docker at {self._endpoint.address}",
+                f"the image could not be handed to docker at {self.endpoint.address}",
                 detail=f"{error}." if str(error) else "The connection ended early.",
                 hint="check that the docker daemon is running",
             ) from error
         except OSError as error:
             raise OutputError(f"{archive} cannot be read", detail=f"{error.strerror}.") from error
 
-    def _client(self) -> httpx.AsyncClient:
+    async def save(self, name: str, archive: Path) -> None:
+        """Write an image as an archive; the file is complete or the call fails.
+
+        Raises:
+            NodeError: The daemon has no such image, refused, or went away.
+            OutputError: The file cannot be written.
+        """
+        try:
+            async with (
+                self._client() as client,
+                client.stream("GET", f"/images/{quote(name, safe='/:')}/get") as response,
+            ):
+                if response.status_code != 200:
+                    raise NodeError(
+                        f"docker at {self.endpoint.address} does not hand over {name}",
+                        detail=_message(await response.aread())[:_SHOWN],
+                        hint="look at the daemon's log",
+                    )
+                with await asyncio.to_thread(archive.open, "wb") as file:
+                    async for chunk in response.aiter_raw(_CHUNK):
+                        await asyncio.to_thread(file.write, chunk)
+        except httpx.HTTPError as error:
+            raise NodeError(
+                f"docker at {self.endpoint.address} broke off while it handed over {name}",
+                detail=f"{error}." if str(error) else "The connection ended early.",
+                hint="look at the daemon's log",
+            ) from error
+        except OSError as error:
+            raise OutputError(f"{archive} cannot be written", detail=f"{error.strerror}.") from None
+
+    async def remove(self, name: str) -> None:
+        """Remove a name, and the image when it was the last one; no error if there is none.
+
+        Raises:
+            NodeError: The daemon refused or went away.
+        """
+        try:
+            async with self._client() as client:
+                response = await client.delete(f"/images/{quote(name, safe='/:')}")
+        except httpx.HTTPError as error:
+            raise NodeError(
+                f"docker at {self.endpoint.address} broke off", detail=f"{error}."
+            ) from error
+        if response.status_code not in {200, 404}:
+            raise NodeError(
+                f"docker at {self.endpoint.address} does not remove {name}",
+                detail=_message(response.content)[:_SHOWN],
+            )
+
+    @asynccontextmanager
+    async def _client(self) -> AsyncGenerator[httpx.AsyncClient, None]:
         timeout = httpx.Timeout(_SILENCE_S, connect=CONNECT_TIMEOUT_S)
-        path = socket_path(self._endpoint)
+        try:
+            async with self._transport() as (transport, base):
+                client = httpx.AsyncClient(
+                    transport=transport, base_url=base, timeout=timeout, trust_env=False
+                )
+                async with client:
+                    yield client
+        finally:
+            if not self._shared:
+                await self._way.aclose()
+
+    @asynccontextmanager
+    async def _transport(self) -> AsyncGenerator[tuple[httpx.AsyncHTTPTransport, str], None]:
+        """Provide a transport and the base of its URLs."""
+        endpoint = self.endpoint
+        path = socket_path(endpoint)
         if path:
             # Without TLS there is nothing to verify, and the authorities need not be loaded.
-            transport = httpx.AsyncHTTPTransport(uds=path, verify=False)
-            base = "http://docker"
-        else:
-            host, port = host_port(self._endpoint)
-            context = tls_context(self._endpoint)
-            transport = httpx.AsyncHTTPTransport(verify=context or False)
-            place = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-            base = f"http://{place}" if context is None else f"https://{place}"
-        return httpx.AsyncClient(
-            transport=transport, base_url=base, timeout=timeout, trust_env=False
-        )
+            yield httpx.AsyncHTTPTransport(uds=path, verify=False), "http://docker"
+            return
+        host, port = host_port(endpoint)
+        if not endpoint.address.startswith("tcp:"):
+            async with relayed(self._way) as socket:
+                yield httpx.AsyncHTTPTransport(uds=str(socket), verify=False), "http://docker"
+            return
+        context = tls_context(endpoint)
+        place = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        base = f"http://{place}" if context is None else f"https://{place}"
+        yield httpx.AsyncHTTPTransport(verify=context or False), base
 
     def _refused(self, reason: str) -> OutputError:
         return OutputError(
-            f"docker at {self._endpoint.address} refused the image",
+            f"docker at {self.endpoint.address} refused the image",
             detail=reason[:_SHOWN],
             hint="load an image of one platform if docker's image store holds no more than that",
         )

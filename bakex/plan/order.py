@@ -15,7 +15,7 @@ _SCHEME = "target:"
 
 
 def links(target: Target) -> dict[str, str]:
-    """Return named context -> the target whose result it is."""
+    """Return named context -> the target whose result it is; variants do not count."""
     return {
         name: value.removeprefix(_SCHEME)
         for name, value in target.contexts.items()
@@ -48,8 +48,9 @@ def ordered(targets: Mapping[str, Target]) -> list[Target]:
                 hint="define that target, or correct the name after target:",
             )
         path.append(name)
-        for base in links(targets[name]).values():
-            visit(base)
+        for form in targets[name].effective():
+            for base in links(form).values():
+                visit(base)
         path.pop()
         done[name] = targets[name]
 

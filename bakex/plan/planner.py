@@ -4,6 +4,7 @@
 * A native node is preferred over an emulating one; among equals the one with the fewest cells so
   far, then the one listed first.
 * A platform that no node builds is an error before anything runs (never a silent fallback).
+* A cell holds its target as it is for that platform: ``platform`` blocks applied.
 * A linked target is also built for every platform that its users need from it.
 """
 
@@ -58,14 +59,15 @@ def plan(
         for platform in platforms[target.name]:
             node, how = _place(target, platform, nodes, load)
             load[node] += 1
+            form = target.for_platform(platform)
             linked = tuple(
                 (context, CellId(base, _base_platform(target, base, platform, platforms[base])))
-                for context, base in links(target).items()
+                for context, base in links(form).items()
             )
             cells.append(
                 Cell(
                     id=CellId(target.name, platform),
-                    target=target,
+                    target=form,
                     node=node,
                     speed=how,
                     after=tuple(dict.fromkeys(cell for _, cell in linked)),

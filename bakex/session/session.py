@@ -23,7 +23,7 @@ from grpclib.server import Handler
 from bakex.errors import BakexError
 from bakex.session.attachable import CallError, Metadata
 from bakex.session.attachable import Status as CallStatus
-from bakex.session.wire import RawCodec, RawDetailsCodec, WireProtocol
+from bakex.session.wire import RawCodec, RawDetailsCodec, WireProtocol, write_data
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -45,12 +45,14 @@ class Session:
 
     Attributes:
         id: Goes into `SolveRequest.session`.
+        ended: Set once the daemon cannot reach us any more, whoever ended it.
         failure: The first error of ours that a service ended with; it explains a failed build
             better than the daemon, which sees only the text.
     """
 
     def __init__(self, attachables: Sequence[attachable.Attachable], *, shared_key: str) -> None:
         self.id = secrets.token_hex(16)
+        self.ended = asyncio.Event()
         self.failure: BakexError | None = None
         self._shared_key = shared_key
         self._methods: dict[str, attachable.Handler] = {}
@@ -74,8 +76,13 @@ class Session:
         for path, handler in self._methods.items():
             mapping[path] = _method(self._serve(handler))
         self._handler = Handler(mapping, codec, details, _DispatchServerEvents())
-        self._protocol = WireProtocol(self._handler, client=False)
+        self._protocol = _SessionProtocol(self._handler, self.ended)
         return self._protocol
+
+    def explain(self, message: str) -> None:
+        """Raise the error of ours that the daemon's message only passes on, if it is one."""
+        if self.failure is not None and self.failure.summary in message:
+            raise self.failure from None
 
     @property
     def is_open(self) -> bool:
@@ -124,6 +131,18 @@ class Session:
                     raise asyncio.CancelledError
 
         return run
+
+
+class _SessionProtocol(WireProtocol):
+    """Tells when the connection is gone."""
+
+    def __init__(self, handler: Handler, ended: asyncio.Event) -> None:
+        super().__init__(handler, client=False)
+        self._ended = ended
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        super().connection_lost(exc)
+        self._ended.set()
 
 
 def _is_gone(stream: RawStream) -> bool:
@@ -179,7 +198,7 @@ class _Call:
         if not self._stream._send_initial_metadata_done:  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
             await self._stream.send_initial_metadata()
         framed = b"".join(_PREFIX.pack(0, len(message)) + message for message in messages)
-        await self._stream._stream.send_data(framed)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+        await write_data(self._stream._stream, framed)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
 
 
 def _header_value(text: str) -> str:

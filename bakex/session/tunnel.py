@@ -26,7 +26,7 @@ from bakex.session.upgrade import upgrade
 if TYPE_CHECKING:
     from grpclib.client import Channel, Stream
 
-    from bakex.interfaces import Dialer
+    from bakex.carriers import Dialer
     from bakex.session.session import Session
 
 SESSION_METHOD = "/moby.buildkit.v1.Control/Session"

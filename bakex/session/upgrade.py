@@ -17,7 +17,7 @@ from bakex.errors import NodeError, NodeLostError
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from bakex.interfaces import Dialer
+    from bakex.carriers import Dialer
 
 ANSWER_TIMEOUT_S = 15.0
 _MAX_ANSWER = 64 << 10  # bytes; an answer this long is no answer of dockerd

@@ -6,11 +6,12 @@ Source: HTTP/2 (RFC 9113), gRPC over HTTP/2 (grpc/PROTOCOL-HTTP2.md).
 from __future__ import annotations
 
 import logging
+import struct
 from typing import TYPE_CHECKING, Any
 
 from grpclib.config import Configuration
 from grpclib.encoding.base import CodecBase, StatusDetailsCodecBase
-from grpclib.protocol import EventsProcessor, H2Protocol
+from grpclib.protocol import EventsProcessor, H2Protocol, Stream
 from h2.config import H2Configuration
 
 if TYPE_CHECKING:
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 _MIB = 1 << 20
+_DATA = struct.Struct(">HBBBI")  # length, in two parts; type 0; no flags; number of the stream
+_WRITE = 256 << 10  # bytes of frames in one write to the socket
 
 
 class RawCodec(CodecBase):
@@ -75,6 +78,36 @@ def h2_configuration(*, client: bool) -> H2Configuration:
         normalize_inbound_headers=False,
         normalize_outbound_headers=False,
     )
+
+
+async def write_data(stream: Stream, data: bytes) -> None:
+    """Send data on a stream as its `send_data` does, at a fraction of the cost.
+
+    Daemons take frames of 16 KiB only, and the objects that h2 makes for each are most of what
+    sending a large file costs. Here the windows are charged once for many frames, whose headers
+    are written by hand (RFC 9113, section 6.1).
+    """
+    h2, connection = stream._h2_connection, stream.connection  # noqa: SLF001 - # pyright: ignore[reportPrivateUsage]
+    number, view, at = stream.id or 0, memoryview(data), 0
+    while at < len(data):
+        await connection.write_ready.wait()
+        # Raises for a stream that has been closed.
+        window = h2.local_flow_control_window(number)
+        if window <= 0:
+            stream.window_updated.clear()
+            await stream.window_updated.wait()
+            continue
+        end = at + min(window, _WRITE, len(data) - at)
+        h2.streams[number].outbound_flow_control_window -= end - at
+        h2.outbound_flow_control_window -= end - at
+        parts: list[bytes | memoryview] = [h2.data_to_send()]
+        while at < end:
+            size = min(h2.max_outbound_frame_size, end - at)
+            parts.append(_DATA.pack(size >> 8, size & 0xFF, 0, 0, number))
+            parts.append(view[at : at + size])
+            at += size
+        stream._transport.write(b"".join(parts))  # noqa: SLF001 - # pyright: ignore[reportPrivateUsage]
+        connection.data_send_process()
 
 
 class _Processor(EventsProcessor):

@@ -1,5 +1,9 @@
 """External build caches: what of ``cache-from`` and ``cache-to`` is sent, and what we fill in.
 
+Each platform of a target is a solve of its own, and each would write its cache under the one name
+that the target gives. So the first platform of a target has that name, and every other one a name
+that ends with the platform: ``app:cache`` and ``app:cache-linux-arm64``. Both are read.
+
 Source: buildkit README "Export cache", buildx util/buildflags/cache.go.
 """
 
@@ -7,12 +11,14 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from bakex.engines.buildkit import layouts
 from bakex.errors import SessionError, UnsupportedAttributeError
 from bakex.model.caches import CacheEntry
 from bakex.model.node import Feature
+from bakex.model.platform import Platform, split_platforms
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,6 +28,11 @@ if TYPE_CHECKING:
     from bakex.model.node import NodeInfo
     from bakex.model.target import Target
 
+# type of the entry -> its attribute that tells one cache from another
+_NAMES: Mapping[str, str] = MappingProxyType(
+    {"registry": "ref", "gha": "scope", "s3": "name", "azblob": "name"}
+)
+_DEFAULT_NAME = "buildkit"  # where the attribute is missing
 _TRUE = frozenset({"1", "t", "true"})
 # attribute of the entry -> environment variables, the first non-empty one counts
 _S3 = (
@@ -50,8 +61,16 @@ class Caches:
         return json.dumps(entries, sort_keys=True) if entries else ""
 
 
-def translate(target: Target, info: NodeInfo, settings: Settings) -> Caches:
+def translate(
+    target: Target, info: NodeInfo, settings: Settings, platform: Platform | None = None
+) -> Caches:
     """Return a target's caches. Looks at the disk, so call it in a thread.
+
+    Args:
+        target: Whose caches.
+        info: The node.
+        settings: Environment and working directory.
+        platform: The one that is built; None for a target that has only one.
 
     A local cache that is not there yet is no error: the first build makes it. Entries of type
     ``gha`` count only where GitHub's variables are set.
@@ -60,13 +79,15 @@ def translate(target: Target, info: NodeInfo, settings: Settings) -> Caches:
         UnsupportedAttributeError: The node cannot write such a cache.
         SessionError: A local cache lacks its directory's name, or is malformed.
     """
+    suffix = suffix_of(target, platform)
     directories: dict[str, Path] = {}
     imports: list[CacheEntry] = []
     for entry in target.cache_from:
         if entry.type == "local":
-            imports.extend(_local_import(target, entry, settings, directories))
+            imports.extend(_local_import(target, entry, settings, directories, suffix))
         else:
-            imports.extend(_filled(entry, settings))
+            own = (_named(entry, suffix), entry) if suffix else (entry,)
+            imports.extend(found for one in own for found in _filled(one, settings))
     exports: list[CacheEntry] = []
     for entry in (*target.cache_to, *_inline(target)):
         if entry.type != "inline" and Feature.REMOTE_CACHE not in info.features:
@@ -80,28 +101,57 @@ def translate(target: Target, info: NodeInfo, settings: Settings) -> Caches:
             directories[directory] = settings.cwd / directory
             exports.append(_without(entry, "tag", "reset"))
         else:
-            exports.extend(_filled(entry, settings))
+            exports.extend(_filled(_named(entry, suffix), settings))
     return Caches(imports=tuple(imports), exports=tuple(exports), directories=directories)
 
 
-def tag_of(entry: CacheEntry) -> str:
+def tag_of(entry: CacheEntry, suffix: str = "") -> str:
     """Return the name that a local cache has in its layout."""
-    return entry.attrs.get("tag") or "latest"
+    return (entry.attrs.get("tag") or "latest") + suffix
+
+
+def suffix_of(target: Target, platform: Platform | None) -> str:
+    """Return what the names of a platform's caches end with; empty for a target's first one."""
+    words = split_platforms(target.platforms)
+    if platform is None or len(words) < 2 or words[0] == "local":
+        return ""
+    return "" if Platform.parse(words[0]) == platform else "-" + str(platform).replace("/", "-")
+
+
+def _named(entry: CacheEntry, suffix: str) -> CacheEntry:
+    """Return an entry with the name of one platform's cache."""
+    key = _NAMES.get(entry.type, "")
+    if not key or not suffix:
+        return entry
+    name = entry.attrs.get(key, "")
+    if entry.type == "registry":
+        if not name or "@" in name:
+            return entry
+        name += "" if ":" in name.rpartition("/")[2] else ":latest"
+    attrs = {**entry.attrs, key: (name or _DEFAULT_NAME) + suffix}
+    return CacheEntry(type=entry.type, attrs=attrs)
 
 
 def _local_import(
-    target: Target, entry: CacheEntry, settings: Settings, directories: dict[str, Path]
+    target: Target,
+    entry: CacheEntry,
+    settings: Settings,
+    directories: dict[str, Path],
+    suffix: str,
 ) -> list[CacheEntry]:
     name = _directory(target, "cache-from", "src", entry)
     directory = settings.cwd / name
-    digest = entry.attrs.get("digest", "")
-    if not digest and (directory / "index.json").is_file():
-        digest = layouts.find(directory, tag_of(entry)) or ""
-    if not digest:
-        return []
-    directories[name] = directory
-    attrs = {**_without(entry, "tag").attrs, "digest": digest}
-    return [CacheEntry(type="local", attrs=attrs)]
+    digests = [entry.attrs["digest"]] if entry.attrs.get("digest") else []
+    if not digests and (directory / "index.json").is_file():
+        tags = dict.fromkeys((tag_of(entry, suffix), tag_of(entry)))
+        digests = [found for tag in tags if (found := layouts.find(directory, tag))]
+    if digests:
+        directories[name] = directory
+    plain = _without(entry, "tag").attrs
+    return [
+        CacheEntry(type="local", attrs={**plain, "digest": digest})
+        for digest in dict.fromkeys(digests)
+    ]
 
 
 def _directory(target: Target, attribute: str, key: str, entry: CacheEntry) -> str:

@@ -126,6 +126,13 @@ CAUSES: tuple[Cause, ...] = (
         complete=True,
     ),
     _cause(
+        r'(?:unset ssh forward key|no SSH key) "?(?P<name>[^\s:"]+)',
+        SessionError,
+        "the build asks for the SSH agent {name!r}, which the target does not have",
+        'add "{name}" to the target\'s ssh list',
+        complete=True,
+    ),
+    _cause(
         r"(?P<name>network\.host|security\.insecure|device\S*) is not allowed",
         EntitlementError,
         "the daemon does not allow {name}",
@@ -205,6 +212,13 @@ CAUSES: tuple[Cause, ...] = (
         UnsupportedOutputError,
         "the daemon has no exporter {name!r}",
         "use another type of output, or a newer daemon",
+        complete=True,
+    ),
+    _cause(
+        r"unsupported request frontend\.(?P<name>\S+?):?(?:\s|$)",
+        FrontendError,
+        "the frontend has no method {name!r}",
+        "use a newer frontend in the Dockerfile's syntax line, or a newer daemon",
         complete=True,
     ),
     _cause(

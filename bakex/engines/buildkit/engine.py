@@ -5,37 +5,49 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
+import secrets
 import socket
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
 from bakex.engines.buildkit import exports as export
+from bakex.engines.buildkit.classic import ClassicStore
 from bakex.engines.buildkit.client import Control, new_ref
 from bakex.engines.buildkit.frontend import compose
+from bakex.engines.buildkit.housekeeping import Housekeeping
 from bakex.engines.buildkit.job import Job, perform
 from bakex.engines.buildkit.probe import probe
 from bakex.engines.buildkit.pushes import Pushes
+from bakex.engines.buildkit.questions import Questions
 from bakex.engines.buildkit.sessions import Offer, Sessions
 from bakex.engines.buildkit.status import StatusFold
 from bakex.engines.buildkit.transport import Connection
+from bakex.interfaces import TokenSource
 from bakex.model.result import CellResult, PushImage
 from bakex.session.auth import Auth
 from bakex.session.content import Content, ContentStore
 from bakex.session.filesync.source import FileSync
 from bakex.session.health import Health
 from bakex.session.secrets import Secrets, secret_source
+from bakex.session.ssh import SshForward, agent_source
+from bakex.session.upload import Upload
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from bakex.carriers import Dialer, ImageArchives
     from bakex.config import Settings
     from bakex.engines.buildkit.exports import Round
+    from bakex.engines.buildkit.graphs import Graph
+    from bakex.engines.buildkit.recipe import Recipe
+    from bakex.engines.buildkit.registries import Names
     from bakex.events import EventSink
-    from bakex.interfaces import Clock, Dialer, Keychain, LinkedContent
+    from bakex.interfaces import Clock, Keychain, LinkedContent, Registry
+    from bakex.model.call import Answer, Call
     from bakex.model.descriptor import Descriptor
     from bakex.model.node import Endpoint, NodeInfo
-    from bakex.model.plan import Cell
+    from bakex.model.plan import Cell, CellId
     from bakex.model.result import ExportRequest
     from bakex.session.attachable import Attachable
 
@@ -51,7 +63,14 @@ class BuildkitEngine:
     """
 
     def __init__(
-        self, dialer: Dialer, *, keychain: Keychain, settings: Settings, clock: Clock
+        self,
+        dialer: Dialer,
+        *,
+        keychain: Keychain,
+        settings: Settings,
+        clock: Clock,
+        archives: ImageArchives | None = None,
+        registry: Registry | None = None,
     ) -> None:
         """Take what is needed to reach the daemon and to serve it.
 
@@ -60,6 +79,9 @@ class BuildkitEngine:
             keychain: Credentials that the daemon may ask for.
             settings: Environment and working directory of the builds.
             clock: Dates the events.
+            archives: The image store of a dockerd, for those that hand over images in no other way.
+            registry: For what has to be pushed from here, because the daemon cannot, and for
+                tokens with which the daemon pulls and pushes.
         """
         self._dialer = dialer
         self._keychain = keychain
@@ -69,6 +91,11 @@ class BuildkitEngine:
         self._control = Control(self._connection)
         self._sessions = Sessions(dialer, _user(settings), self._attachables)
         self._pushes = Pushes(clock)
+        self._classic = (
+            ClassicStore(archives, registry, settings.cache / "run") if archives else None
+        )
+        self._tokens = _token_source(registry)
+        self._seed = secrets.token_bytes(32)
         self._info: NodeInfo | None = None
         self._probing = asyncio.Lock()
 
@@ -76,6 +103,11 @@ class BuildkitEngine:
     def endpoint(self) -> Endpoint:
         """Where the daemon is."""
         return self._dialer.endpoint
+
+    @property
+    def housekeeping(self) -> Housekeeping:
+        """The daemon's build cache and build history."""
+        return Housekeeping(self._connection, self._clock)
 
     async def probe(self) -> NodeInfo:
         """Ask the daemon what it is and can do.
@@ -101,14 +133,21 @@ class BuildkitEngine:
             RegistryError: The daemon could not read from or push to a registry.
             UnsupportedAttributeError: The target asks for something that cannot be done here.
         """
-        async with self._probing:
-            info = self._info or await self.probe()
+        info = await self._known()
         recipe = await asyncio.to_thread(compose, cell, info, self._settings, inputs)
         found: list[Descriptor | None] = [None] * len(exports)
         response: Mapping[str, str] = {}
         ref = ""
         for number, round_ in enumerate(export.rounds(cell, exports, info)):
-            job = Job(cell=cell, recipe=recipe, round=round_, info=info, ref="", first=number == 0)
+            job = Job(
+                cell=cell,
+                recipe=recipe,
+                round=round_,
+                info=info,
+                ref="",
+                first=number == 0,
+                request=exports[round_.image] if round_.image >= 0 else None,
+            )
             attempt = partial(self._attempt, job, events)
             ref, (response, image) = await self._pushes.run(_repositories(exports, round_), attempt)
             if image is not None:
@@ -120,25 +159,61 @@ class BuildkitEngine:
             ref=f"{self._settings.builder or 'default'}/{self.endpoint.name}/{ref}",
         )
 
+    async def call(
+        self, cell: Cell, call: Call, others: Mapping[CellId, Cell], events: EventSink
+    ) -> Answer:
+        """Ask the frontend of a cell (`bakex.interfaces.Asker.call`).
+
+        Raises:
+            BuildError: The frontend failed, or has no such method.
+            NodeError: The node was lost.
+            UnsupportedAttributeError: The target asks for something that cannot be done here.
+        """
+        info = await self._known()
+
+        async def composed(one: Cell, graphs: Mapping[str, Graph]) -> Recipe:
+            recipe = await asyncio.to_thread(compose, one, info, self._settings, graphs)
+            return replace(recipe, exports=())
+
+        questions = Questions(
+            control=self._control,
+            connection=self._connection,
+            sessions=self._sessions,
+            endpoint=self.endpoint,
+            compose=composed,
+            fold=lambda one, recipe: self._fold(one, recipe, events),
+            others=others,
+        )
+        return await questions.ask(cell, call)
+
+    async def _known(self) -> NodeInfo:
+        async with self._probing:
+            return self._info or await self.probe()
+
+    def _fold(self, cell: Cell, recipe: Recipe, events: EventSink) -> StatusFold:
+        return StatusFold(cell.id, dockerfile=recipe.dockerfile, clock=self._clock, events=events)
+
     async def _attempt(self, job: Job, events: EventSink, tries: int) -> _Done:
         # What is repeated is the push: steps that may not use the cache have run by then.
         repeated = tries > 0 and "no-cache" in job.recipe.attrs
         job = replace(job, ref=new_ref(), first=job.first and not repeated)
-        fold = StatusFold(
-            job.cell.id, dockerfile=job.recipe.dockerfile, clock=self._clock, events=events
-        )
-        return job.ref, await perform(job, self._control, self._sessions, fold)
+        fold = self._fold(job.cell, job.recipe, events)
+        return job.ref, await perform(job, self._control, self._sessions, fold, self._classic)
 
     async def aclose(self) -> None:
         """Drop the connections; safe to repeat. Builds that still run fail."""
         await self._sessions.aclose()
         self._connection.close()
 
-    def _attachables(self, offer: Offer) -> list[Attachable]:
+    def _attachables(self, offer: Offer, names: Names) -> list[Attachable]:
         settings = self._settings
-        secrets = {
+        values = {
             name: secret_source(secret, environ=settings.environ, cwd=settings.cwd)
             for name, secret in offer.secrets.items()
+        }
+        agents = {
+            name: agent_source(ssh, environ=settings.environ, cwd=settings.cwd)
+            for name, ssh in offer.ssh.items()
         }
         stores = {
             name: ContentStore(directory, writable)
@@ -147,11 +222,23 @@ class BuildkitEngine:
         return [
             Health(),
             FileSync(offer.dirs),
-            Secrets(secrets),
-            Auth(self._keychain),
+            Secrets(values),
+            SshForward(agents),
+            Upload(offer.uploads),
+            Auth(
+                self._keychain,
+                clock=self._clock,
+                seed=self._seed,
+                named=names.has,
+                tokens=self._tokens,
+            ),
             Content(stores),
             *offer.files,
         ]
+
+
+def _token_source(registry: object) -> TokenSource | None:
+    return registry if isinstance(registry, TokenSource) else None
 
 
 def _user(settings: Settings) -> str:

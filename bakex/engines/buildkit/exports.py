@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+import secrets
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, cast
 
@@ -43,6 +44,8 @@ class Round:
         layout: OCI layout that takes the image's blobs.
         archive: Index of an exporter whose tar holds an image for `layout`; -1 for none.
         image: Position, in the requests, of the image that this solve makes; -1 for none.
+        passing: Name in the daemon's image store under which the image waits to be taken out; empty
+            for daemons that hand images over themselves.
     """
 
     exporters: tuple[tuple[str, Mapping[str, str]], ...] = ()
@@ -51,6 +54,12 @@ class Round:
     layout: Path | None = None
     archive: int = -1
     image: int = -1
+    passing: str = ""
+
+
+def is_classic(info: NodeInfo) -> bool:
+    """Return whether images only come out of the node through docker's own API."""
+    return Feature.OCI_EXPORT not in info.features and Feature.IMAGE_LOAD in info.features
 
 
 def rounds(cell: Cell, requests: Sequence[ExportRequest], info: NodeInfo) -> tuple[Round, ...]:
@@ -79,6 +88,7 @@ def _round(
     tars: dict[int, Path] = {}
     layout: Path | None = None
     archive = image = -1
+    passing = ""
     for position in group:
         request, index = requests[position], len(exporters)
         _require(request, info)
@@ -88,6 +98,8 @@ def _round(
                 trees[index] = request.directory
             case SaveTar():
                 tars[index] = request.file
+            case SaveImage() | PushImage() if is_classic(info):
+                image, passing = position, exporters[-1][1]["name"]
             case SaveImage():
                 image, layout = position, request.layout
                 archive = index if exporters[-1][1]["tar"] == "true" else -1
@@ -100,10 +112,13 @@ def _round(
         layout=layout,
         archive=archive,
         image=image,
+        passing=passing,
     )
 
 
 def _require(request: ExportRequest, info: NodeInfo) -> None:
+    if is_classic(info):
+        return
     lacks = (isinstance(request, PushImage) and Feature.IMAGE_PUSH not in info.features) or (
         isinstance(request, SaveImage) and Feature.OCI_EXPORT not in info.features
     )
@@ -111,8 +126,8 @@ def _require(request: ExportRequest, info: NodeInfo) -> None:
         what = "push images by digest" if isinstance(request, PushImage) else "hand over images"
         raise CapabilityError(
             f"{info.name} cannot {what}",
-            detail="Its image store is dockerd's classic one.",
-            hint='turn on "containerd-snapshotter" in dockerd\'s features, or use another builder',
+            detail="It has no exporter for that.",
+            hint="use another builder",
         )
 
 
@@ -120,6 +135,9 @@ def _exporter(cell: Cell, request: ExportRequest, info: NodeInfo) -> tuple[str, 
     given = {name: value for name, value in request.attrs.items() if name not in _CLIENT_ONLY}
     images = {**image_annotations(cell), **given}
     match request:
+        case PushImage() | SaveImage() if is_classic(info):
+            # Nobody can guess it, and no two builds have the same one.
+            return "moby", {"name": f"bakex.invalid/passing:{secrets.token_hex(16)}"}
         case PushImage():
             # store=false: the names of other builds in the daemon's store stay what they are.
             fixed = {"push": "true", "push-by-digest": "true", "store": "false"}
@@ -135,7 +153,9 @@ def _exporter(cell: Cell, request: ExportRequest, info: NodeInfo) -> tuple[str, 
             return "oci", {**inline, **images, "tar": "true" if streams else "false"}
         case StoreImage():
             kind = "moby" if info.endpoint.wire is Wire.DOCKER else "image"
-            return kind, {**images, "name": ",".join(request.names)}
+            # dockerd's classic store takes no empty name.
+            named = {"name": ",".join(request.names)}
+            return kind, images if is_classic(info) and not request.names else {**images, **named}
         case SaveTree():
             return "local", {**given, "platform-split": "false"}
         case SaveTar():

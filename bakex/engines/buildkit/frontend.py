@@ -8,7 +8,7 @@ frontend/dockerui/config.go, buildx build/opt.go (toSolveOpt).
 from __future__ import annotations
 
 import ipaddress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -16,17 +16,22 @@ from bakex._util import csvfields
 from bakex._util.units import parse_size
 from bakex.engines.buildkit import caches
 from bakex.engines.buildkit.recipe import Recipe
+from bakex.engines.buildkit.registries import registries
 from bakex.engines.buildkit.sources import gather
 from bakex.errors import SessionError, UnsupportedAttributeError
 from bakex.model.attributes import declared
 from bakex.model.node import Feature, Wire
+from bakex.model.remote import is_git_over_ssh
 from bakex.model.secrets import Secret
+from bakex.model.ssh import Ssh
 from bakex.session.secrets import secret_source
+from bakex.session.ssh import agent_source
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from bakex.config import Settings
+    from bakex.engines.buildkit.graphs import Graph
     from bakex.interfaces import LinkedContent
     from bakex.model.node import NodeInfo
     from bakex.model.plan import Cell
@@ -46,6 +51,7 @@ class Draft:
     attrs: dict[str, str] = field(default_factory=dict[str, str])
     entitlements: list[str] = field(default_factory=list[str])
     secrets: dict[str, Secret] = field(default_factory=dict[str, Secret])
+    ssh: dict[str, Ssh] = field(default_factory=dict[str, Ssh])
 
     @property
     def target(self) -> Target:
@@ -62,9 +68,15 @@ class Draft:
 
 
 def compose(
-    cell: Cell, info: NodeInfo, settings: Settings, inputs: Mapping[str, LinkedContent]
+    cell: Cell, info: NodeInfo, settings: Settings, inputs: Mapping[str, LinkedContent | Graph]
 ) -> Recipe:
     """Return the recipe of a cell. Looks at the disk, so call it in a thread.
+
+    Args:
+        cell: What to build.
+        info: Where.
+        settings: Environment and working directory.
+        inputs: Named context -> what another cell has made, or the steps that make it.
 
     Raises:
         UnsupportedAttributeError: The target asks for something that cannot be done here.
@@ -82,7 +94,7 @@ def compose(
         ) from None
 
 
-def _compose(draft: Draft, inputs: Mapping[str, LinkedContent]) -> Recipe:
+def _compose(draft: Draft, inputs: Mapping[str, LinkedContent | Graph]) -> Recipe:
     info, settings = draft.info, draft.settings
     for name, reason in REFUSED.items():
         if _is_set(draft.target, name):
@@ -90,14 +102,14 @@ def _compose(draft: Draft, inputs: Mapping[str, LinkedContent]) -> Recipe:
     sources = gather(draft.target, inputs, settings.cwd)
     for apply in MAPPED.values():
         apply(draft)
-    cached = caches.translate(draft.target, info, settings)
+    cached = caches.translate(draft.target, info, settings, draft.cell.platform)
     if cached.frontend_attr:
         draft.attrs["cache-imports"] = cached.frontend_attr
     draft.attrs["platform"] = str(draft.cell.platform)
     syntax = draft.target.args.get("BUILDKIT_SYNTAX", "").split()
     if syntax:
         draft.attrs.update(source=syntax[0], cmdline=draft.target.args["BUILDKIT_SYNTAX"])
-    return Recipe(
+    recipe = Recipe(
         frontend="gateway.v0" if syntax else "dockerfile.v0",
         attrs={**sources.attrs, **draft.attrs},
         entitlements=tuple(dict.fromkeys(draft.entitlements)),
@@ -107,15 +119,17 @@ def _compose(draft: Draft, inputs: Mapping[str, LinkedContent]) -> Recipe:
         layouts=sources.layouts,
         cache_dirs=cached.directories,
         secrets=draft.secrets,
+        ssh=draft.ssh,
+        uploads=sources.uploads,
+        graphs=sources.graphs,
         dockerfile=sources.dockerfile,
     )
+    return replace(recipe, registries=registries(recipe))
 
 
 def _is_set(target: Target, name: str) -> bool:
     attribute = declared(target)[name][0]
-    value: object = getattr(target, attribute)
-    # `build` is what a target does anyway.
-    return bool(value) and not (name == "call" and value == "build")
+    return bool(getattr(target, attribute))
 
 
 # ---------------------------------------------------------------- one function per attribute
@@ -162,6 +176,16 @@ def _secret(draft: Draft) -> None:
         # Only to see now, and not in mid-build, that there is something to read.
         secret_source(secret, environ=draft.settings.environ, cwd=draft.settings.cwd)
         draft.secrets[secret.id] = secret
+
+
+def _ssh(draft: Draft) -> None:
+    target = draft.target
+    # Whoever builds from a private repository wants the agent (buildx bake, toBuildOpt).
+    implied = (Ssh(),) if is_git_over_ssh(target.context or "") else ()
+    for ssh in target.ssh or implied:
+        # As with secrets: a missing agent or an encrypted key is an error now.
+        agent_source(ssh, environ=draft.settings.environ, cwd=draft.settings.cwd)
+        draft.ssh[ssh.id] = ssh
 
 
 def _pull(draft: Draft) -> None:
@@ -248,6 +272,7 @@ MAPPED: Mapping[str, Callable[[Draft], None]] = MappingProxyType(
         "labels": _labels,
         "target": _target,
         "secret": _secret,
+        "ssh": _ssh,
         "pull": _pull,
         "no-cache": _no_cache,
         "no-cache-filter": _no_cache_filter,
@@ -271,13 +296,12 @@ ELSEWHERE: Mapping[str, str] = MappingProxyType(
         "cache-to": "caches.py",
         "platforms": "bakex.plan: a cell has one platform",
         "output": "bakex.outputs: export requests",
+        "call": "questions.py: asked instead of building, by bakex.api.calls",
     }
 )
 REFUSED: Mapping[str, str] = MappingProxyType(
     {
-        "ssh": "The build has no access to SSH keys or agents.",
         "resources": "Limits on the CPU and memory of build steps are not passed on.",
-        "call": "Only building is possible, not checking or outlining a Dockerfile.",
         "policy": "Source policies are not evaluated.",
     }
 )

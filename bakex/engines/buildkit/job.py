@@ -12,18 +12,21 @@ from typing import TYPE_CHECKING
 from bakex._util.atomic import write_file
 from bakex.engines.buildkit import exports, solve
 from bakex.engines.buildkit.archive import unpack
-from bakex.engines.buildkit.caches import tag_of
+from bakex.engines.buildkit.caches import suffix_of, tag_of
 from bakex.engines.buildkit.errors import explain
+from bakex.engines.buildkit.registries import hosts
 from bakex.engines.buildkit.sessions import Offer
 from bakex.engines.buildkit.transport import RpcError
-from bakex.errors import ContentError, OutputError
+from bakex.errors import ContentError, InternalError, NodeError, NodeLostError, OutputError
 from bakex.model.node import Feature
+from bakex.model.result import PushImage, SaveImage
 from bakex.oci.layout import MARKER, OciLayout
 from bakex.session.filesync.target import FileSend, TarTarget, TreeTarget
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Coroutine, Mapping
 
+    from bakex.engines.buildkit.classic import ClassicStore
     from bakex.engines.buildkit.client import Control
     from bakex.engines.buildkit.exports import Round
     from bakex.engines.buildkit.recipe import Recipe
@@ -32,7 +35,10 @@ if TYPE_CHECKING:
     from bakex.model.descriptor import Descriptor
     from bakex.model.node import NodeInfo
     from bakex.model.plan import Cell
+    from bakex.model.result import ExportRequest
     from bakex.session.session import Session
+
+_LOST_S = 2.0  # seconds until a build without its session is given up
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +47,7 @@ class Job:
 
     Attributes:
         first: Whether it is the build's first round; see `solve.request`.
+        request: What the round's image is for; None if it makes none.
     """
 
     cell: Cell
@@ -49,12 +56,24 @@ class Job:
     info: NodeInfo
     ref: str
     first: bool
+    request: ExportRequest | None = None
 
 
 async def perform(
-    job: Job, control: Control, sessions: Sessions, fold: StatusFold
+    job: Job,
+    control: Control,
+    sessions: Sessions,
+    fold: StatusFold,
+    classic: ClassicStore | None = None,
 ) -> tuple[dict[str, str], Descriptor | None]:
     """Run a round; return the daemon's response and the image that was made, if one was asked for.
+
+    Args:
+        job: What to do.
+        control: The daemon.
+        sessions: Its sessions.
+        fold: Gets the status.
+        classic: For daemons whose images have to be taken out of their store.
 
     Raises:
         BuildError: The build failed.
@@ -66,6 +85,8 @@ async def perform(
     """
     async with AsyncExitStack() as stack:
         await _prepare(job)
+        if job.round.passing and classic is not None:
+            await stack.enter_async_context(classic.named(job.round.passing))
         files: dict[int, TreeTarget | TarTarget] = {
             index: TreeTarget(directory) for index, directory in job.round.trees.items()
         }
@@ -83,7 +104,7 @@ async def perform(
             await asyncio.to_thread(unpack, tars[job.round.archive].path, job.round.layout)
         if job.first:
             await _name_caches(job, response)
-        return response, await _image(job, response)
+        return response, await _image(job, response, classic)
 
 
 async def _prepare(job: Job) -> None:
@@ -117,55 +138,104 @@ async def _solve(
 ) -> dict[str, str]:
     offer = _offer(job, files)
     recipe = job.recipe
-    if files and Feature.LOCAL_SESSION_ID in job.info.features:
-        # Directories come from a session that is shared; frontends that do not know how to ask
-        # another session find them in the build's own.
-        shared = await stack.enter_async_context(sessions.lease(Offer(dirs=recipe.dirs)))
-        extra = {f"local-sessionid:{name}": shared.id for name in recipe.dirs}
+    if Feature.LOCAL_SESSION_ID in job.info.features:
+        # A directory comes from a session that all builds that read it share, whatever else they
+        # need; frontends that do not know how to ask another session find it in the build's own.
+        extra: dict[str, str] = {}
+        for name, directory in recipe.dirs.items():
+            if name != "dockerfile":
+                shared = sessions.lease(Offer(dirs={name: directory}))
+                opened = await stack.enter_async_context(shared)
+                extra[f"local-sessionid:{name}"] = opened.id
         recipe = replace(recipe, attrs={**recipe.attrs, **extra})
     session = await stack.enter_async_context(sessions.lease(offer))
     message = solve.request(job.ref, session.id, recipe, job.round, first=job.first)
     try:
-        return dict(await solve.run(control, message, fold))
+        return dict(await _while_open(session, job, solve.run(control, message, fold)))
     except RpcError as error:
-        _raise_own(session, error)
+        session.explain(error.message)
         raise explain(
             error, cell=job.cell, recipe=recipe, endpoint=job.info.endpoint, fold=fold
         ) from None
 
 
+async def _while_open(
+    session: Session, job: Job, work: Coroutine[None, None, Mapping[str, str]]
+) -> Mapping[str, str]:
+    """Do some work until it is done or the session is lost.
+
+    A daemon does not miss a session before it needs something of it, which may be after hours.
+
+    Raises:
+        NodeLostError: The session was lost, and the daemon did not end the build by itself.
+        RpcError: The build failed.
+        NodeError: The daemon was lost.
+    """
+
+    async def outcome() -> Mapping[str, str] | RpcError | NodeError:
+        try:
+            return await work
+        except (RpcError, NodeError) as error:
+            return error
+
+    async with asyncio.TaskGroup() as group:
+        task = group.create_task(outcome())
+        lost = group.create_task(session.ended.wait())
+        await asyncio.wait((task, lost), return_when=asyncio.FIRST_COMPLETED)
+        if not task.done():
+            # What the daemon says about it is better, and comes at once if it comes at all.
+            await asyncio.wait((task,), timeout=_LOST_S)
+        lost.cancel()
+        if not task.done():
+            task.cancel()
+    if task.cancelled():
+        raise NodeLostError(
+            f"{job.info.name} lost the session of the build of {job.cell.id}",
+            detail="The connection through which it gets files and secrets has ended.",
+            hint="look at the daemon's log",
+        )
+    found = task.result()
+    if isinstance(found, Exception):
+        raise found
+    return found
+
+
 def _offer(job: Job, files: Mapping[int, TreeTarget | TarTarget]) -> Offer:
-    stores = {f"oci:{name}": (path, False) for name, path in job.recipe.layouts.items()}
+    offer = Offer.of(job.recipe)
+    stores = dict(offer.stores)
     written = {entry.attrs.get("dest") for entry in job.recipe.exports}
     for name, path in job.recipe.cache_dirs.items():
         stores[f"local:{name}"] = (path, name in written)
     if job.round.layout is not None and job.round.archive < 0:
         stores["export"] = (job.round.layout, True)
-    return Offer(
-        dirs=job.recipe.dirs,
-        stores=stores,
-        secrets=job.recipe.secrets,
-        files=[FileSend(files)] if files else [],
-    )
-
-
-def _raise_own(session: Session, error: RpcError) -> None:
-    """Raise the error of ours that the daemon only passes on, if it is one."""
-    if session.failure is not None and session.failure.summary in error.message:
-        raise session.failure from None
+    names = offer.registries
+    if names is not None:
+        names |= hosts(value for _, attrs in job.round.exporters for value in attrs.values())
+    files_ = [FileSend(files)] if files else []
+    return replace(offer, stores=stores, registries=names, files=files_)
 
 
 async def _name_caches(job: Job, response: Mapping[str, str]) -> None:
     """Enter the caches that were written into the index of their directories."""
     manifest = exports.cache_manifest(response)
+    suffix = suffix_of(job.cell.target, job.cell.platform)
     for entry in job.cell.target.cache_to:
         if entry.type == "local" and manifest is not None:
             directory = job.recipe.cache_dirs[entry.attrs["dest"]]
-            await OciLayout(directory).tag(manifest, tag_of(entry))
+            await OciLayout(directory).tag(manifest, tag_of(entry, suffix))
 
 
-async def _image(job: Job, response: Mapping[str, str]) -> Descriptor | None:
+async def _image(
+    job: Job, response: Mapping[str, str], classic: ClassicStore | None
+) -> Descriptor | None:
     if job.round.image < 0:
+        return None
+    if job.round.passing:
+        if classic is None or not isinstance(job.request, SaveImage | PushImage):
+            raise InternalError(f"{job.cell.id}: nothing can take the image out of its store")
+        return await classic.hand_over(job.cell, job.request, job.round.passing)
+    if exports.is_classic(job.info):
+        # The store keeps the image, and has no manifest that could be named.
         return None
     found = exports.descriptor(response, job.info)
     if job.round.layout is not None and not await OciLayout(job.round.layout).exists(found):

@@ -27,11 +27,15 @@ _SNAPSHOTTER = "org.mobyproject.buildkit.worker.snapshotter"
 _CAPABILITIES: Mapping[str, Feature] = {
     "exporter.multiple": Feature.MULTIPLE_EXPORTS,
     "gateway.warnings": Feature.NAMED_CONTEXTS,
-    "source.ocilayout": Feature.OCI_LAYOUT_CONTEXTS,
     "exporter.sourcedateepoch": Feature.SOURCE_DATE_EPOCH,
     "gc.freespacefilter": Feature.LOCAL_SESSION_ID,
+    "exec.meta.ulimit": Feature.ULIMITS,
 }
-_ATTESTATIONS = "exporter.image.attestations"
+# What counts only together with a store for content.
+_WITH_CONTENT: Mapping[str, Feature] = {
+    "exporter.image.attestations": Feature.ATTESTATIONS,
+    "source.ocilayout": Feature.OCI_LAYOUT_CONTEXTS,
+}
 # What a processor of the first architecture also runs itself.
 _COMPATIBLE: Mapping[str, frozenset[str]] = {
     "amd64": frozenset({"amd64", "386"}),
@@ -68,7 +72,7 @@ async def probe(control: Control, endpoint: Endpoint) -> NodeInfo:
     labels = dict(sorted(worker.labels.items()))
     return NodeInfo(
         endpoint=endpoint,
-        platforms=speeds(worker.platforms),
+        platforms=declared(endpoint.platforms, speeds(worker.platforms)),
         features=features(endpoint.wire, labels, capabilities),
         labels=labels,
         version=worker.buildkit_version.version or version,
@@ -81,14 +85,14 @@ def features(
     """Return the features that labels and capabilities stand for.
 
     A worker without a snapshotter is dockerd's with its classic image store: one that cannot push
-    by digest, hand over images, export caches or keep attestations.
+    by digest, hand over images, export caches or keep attestations. It says that it reads OCI
+    layouts, and then looks for their images on Docker Hub.
     """
     known = set(capabilities)
     found = {feature for name, feature in _CAPABILITIES.items() if name in known}
     if labels.get(_SNAPSHOTTER):
         found |= {Feature.IMAGE_PUSH, Feature.OCI_EXPORT, Feature.REMOTE_CACHE}
-        if _ATTESTATIONS in known:
-            found.add(Feature.ATTESTATIONS)
+        found |= {feature for name, feature in _WITH_CONTENT.items() if name in known}
     if wire is Wire.DOCKER:
         found.add(Feature.IMAGE_LOAD)
     return frozenset(found)
@@ -111,6 +115,16 @@ def speeds(platforms: Iterable[pb.Platform]) -> dict[Platform, Speed]:
         if item.os == own.os and item.architecture in compatible
     }
     return native | {item: Speed.EMULATED for item in found if item not in native}
+
+
+def declared(said: Iterable[Platform], found: Mapping[Platform, Speed]) -> dict[Platform, Speed]:
+    """Return the platforms that a node is said to build, then those that it tells itself.
+
+    Whoever says that a node builds a platform which it does not list is believed: an emulator may
+    come with the build's own images.
+    """
+    first = {platform: found.get(platform, Speed.EMULATED) for platform in said}
+    return first | {platform: speed for platform, speed in found.items() if platform not in first}
 
 
 def _closed(endpoint: Endpoint, error: NodeLostError) -> NodeLostError:

@@ -9,8 +9,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from bakex.engines.buildkit.graphs import Graph
     from bakex.model.caches import CacheEntry
     from bakex.model.secrets import Secret
+    from bakex.model.ssh import Ssh
     from bakex.session.filesync.tree import LocalDir
 
 
@@ -28,6 +30,10 @@ class Recipe:
         layouts: OCI layout directories by the id under which blobs are asked for.
         cache_dirs: Directories of local caches, by the text that names them in the request.
         secrets: Secrets by id.
+        ssh: SSH agents by id.
+        uploads: Archives that the daemon fetches from the session, by id.
+        graphs: Other targets' steps, by the input's name (``context:NAME``).
+        registries: Hosts that the build names, apart from its outputs; None for any.
         dockerfile: What to call the Dockerfile in messages.
     """
 
@@ -40,4 +46,8 @@ class Recipe:
     layouts: Mapping[str, Path] = field(default_factory=dict[str, "Path"])
     cache_dirs: Mapping[str, Path] = field(default_factory=dict[str, "Path"])
     secrets: Mapping[str, Secret] = field(default_factory=dict[str, "Secret"])
+    ssh: Mapping[str, Ssh] = field(default_factory=dict[str, "Ssh"])
+    uploads: Mapping[str, Path] = field(default_factory=dict[str, "Path"])
+    graphs: Mapping[str, Graph] = field(default_factory=dict[str, "Graph"])
+    registries: frozenset[str] | None = None
     dockerfile: str = "Dockerfile"

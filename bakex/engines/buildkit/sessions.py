@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bakex.engines.buildkit.registries import Names
 from bakex.engines.buildkit.transport import WireChannel, translated
 from bakex.model.node import Wire
 from bakex.session import tunnel
@@ -22,8 +23,10 @@ from bakex.session.session import CLOSE_S, Session
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Hashable, Mapping, Sequence
 
-    from bakex.interfaces import Dialer
+    from bakex.carriers import Dialer
+    from bakex.engines.buildkit.recipe import Recipe
     from bakex.model.secrets import Secret
+    from bakex.model.ssh import Ssh
     from bakex.session.attachable import Attachable
     from bakex.session.filesync.tree import LocalDir
 
@@ -36,13 +39,33 @@ class Offer:
         dirs: Local directories by name.
         stores: OCI layout directories by store id, and whether the daemon may write there.
         secrets: Secrets by id.
+        ssh: SSH agents by id.
+        uploads: Files by id.
+        registries: Hosts whose credentials the daemon may have; None for any. Builds that share a
+            session share these.
         files: Further services that belong to one build alone; such a session is not shared.
     """
 
     dirs: Mapping[str, LocalDir] = field(default_factory=dict[str, "LocalDir"])
     stores: Mapping[str, tuple[Path, bool]] = field(default_factory=dict[str, tuple[Path, bool]])
     secrets: Mapping[str, Secret] = field(default_factory=dict[str, "Secret"])
+    ssh: Mapping[str, Ssh] = field(default_factory=dict[str, "Ssh"])
+    uploads: Mapping[str, Path] = field(default_factory=dict[str, Path])
+    registries: frozenset[str] | None = frozenset()
     files: Sequence[Attachable] = ()
+
+    @classmethod
+    def of(cls, recipe: Recipe) -> Offer:
+        """Return what a recipe's build reads."""
+        stores = {f"oci:{name}": (path, False) for name, path in recipe.layouts.items()}
+        return cls(
+            dirs=recipe.dirs,
+            stores=stores,
+            secrets=recipe.secrets,
+            ssh=recipe.ssh,
+            uploads=recipe.uploads,
+            registries=recipe.registries,
+        )
 
     @property
     def key(self) -> Hashable:
@@ -52,12 +75,14 @@ class Offer:
         dirs = tuple(sorted((name, _identity(value)) for name, value in self.dirs.items()))
         stores = tuple(sorted((name, str(path)) for name, (path, _) in self.stores.items()))
         secrets = tuple(sorted((name, item.src, item.env) for name, item in self.secrets.items()))
-        return dirs, stores, secrets
+        ssh = tuple(sorted((name, item.paths) for name, item in self.ssh.items()))
+        return dirs, stores, secrets, ssh, tuple(sorted(self.uploads))
 
     @property
     def shared_key(self) -> str:
-        """The name of the main context's directory; empty without one."""
-        context = self.dirs.get("context")
+        """The name of the main context's directory, or of the only one; empty without one."""
+        only = next(iter(self.dirs.values())) if len(self.dirs) == 1 else None
+        context = self.dirs.get("context", only)
         return context.resolve().name if isinstance(context, Path) else ""
 
 
@@ -73,6 +98,7 @@ def _identity(directory: LocalDir) -> str:
 @dataclass(slots=True)
 class _Entry:
     users: int = 0
+    names: Names = field(default_factory=Names)
     session: Session | None = None
     opening: asyncio.Lock = field(default_factory=asyncio.Lock)
     resources: AsyncExitStack = field(default_factory=AsyncExitStack)
@@ -84,11 +110,14 @@ class Sessions:
     Args:
         dialer: How to reach the daemon.
         user: What tells this user on this machine from others; part of the shared keys.
-        attachables: Makes the services of an offer.
+        attachables: Makes the services of an offer, and of the registries that are named.
     """
 
     def __init__(
-        self, dialer: Dialer, user: str, attachables: Callable[[Offer], Sequence[Attachable]]
+        self,
+        dialer: Dialer,
+        user: str,
+        attachables: Callable[[Offer, Names], Sequence[Attachable]],
     ) -> None:
         self._dialer = dialer
         self._user = user
@@ -108,11 +137,12 @@ class Sessions:
         key = offer.key
         entry = self._entries.setdefault(key, _Entry())
         entry.users += 1
+        entry.names.add(offer.registries)
         try:
             async with entry.opening:
                 if entry.session is None or not entry.session.is_open:
                     await entry.resources.aclose()
-                    entry.session = await self._open(offer, entry.resources)
+                    entry.session = await self._open(offer, entry.names, entry.resources)
             yield entry.session
         finally:
             entry.users -= 1
@@ -130,10 +160,10 @@ class Sessions:
         self._group = None
         await self._tunnels.aclose()
 
-    async def _open(self, offer: Offer, resources: AsyncExitStack) -> Session:
+    async def _open(self, offer: Offer, names: Names, resources: AsyncExitStack) -> Session:
         name = offer.shared_key
         shared_key = f"{name}:{self._user}" if name else self._user
-        session = Session(self._attachables(offer), shared_key=shared_key)
+        session = Session(self._attachables(offer, names), shared_key=shared_key)
         with translated(self._dialer.endpoint):
             if self._dialer.endpoint.wire is Wire.DOCKER:
                 await tunnel.attach(session, self._dialer)

@@ -6,14 +6,19 @@ Source: spec of bake files, "Named contexts"; buildx build/build.go (loadInputs)
 from __future__ import annotations
 
 import hashlib
+import os
+import posixpath
 import re
+import tarfile
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bakex.engines.buildkit import layouts
+from bakex.engines.buildkit.graphs import Graph
 from bakex.errors import FrontendError, SessionError, UnsupportedAttributeError
 from bakex.model.remote import is_git_over_ssh, is_remote
+from bakex.session import upload
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -35,10 +40,12 @@ class Sources:
     attrs: dict[str, str] = field(default_factory=dict[str, str])
     dirs: dict[str, LocalDir] = field(default_factory=dict[str, "LocalDir"])
     layouts: dict[str, Path] = field(default_factory=dict[str, Path])
+    uploads: dict[str, Path] = field(default_factory=dict[str, Path])
+    graphs: dict[str, Graph] = field(default_factory=dict[str, "Graph"])
     dockerfile: str = _DEFAULT
 
 
-def gather(target: Target, inputs: Mapping[str, LinkedContent], cwd: Path) -> Sources:
+def gather(target: Target, inputs: Mapping[str, LinkedContent | Graph], cwd: Path) -> Sources:
     """Return everything a target's build reads. Looks at the disk, so call it in a thread.
 
     Raises:
@@ -60,15 +67,22 @@ def gather(target: Target, inputs: Mapping[str, LinkedContent], cwd: Path) -> So
 def _main(sources: Sources, target: Target, cwd: Path) -> None:
     text = target.context or "."
     if is_remote(text):
-        _refuse_ssh(target, "context", text)
         sources.attrs["context"] = text
     elif _SCHEME.match(text):
         raise UnsupportedAttributeError(
             f"target {target.name!r}: context {text!r} is neither a directory nor a URL",
             hint="images, layouts and targets can be named contexts",
         )
+    elif _is_archive(path := cwd / text.removeprefix(_CWD)):
+        name = _id("u", path)
+        sources.uploads[name] = path
+        sources.attrs["context"] = upload.PREFIX + name
     else:
         sources.dirs["context"] = _directory(target, "context", text, cwd)
+
+
+def _is_archive(path: Path) -> bool:
+    return path.is_file() and tarfile.is_tarfile(path)
 
 
 def _dockerfile(sources: Sources, target: Target, cwd: Path) -> None:
@@ -99,7 +113,7 @@ def _local_dockerfile(sources: Sources, target: Target, name: str, cwd: Path) ->
         path, shown = cwd / name.removeprefix(_CWD), name.removeprefix(_CWD)
     else:
         context = (target.context or ".").removeprefix(_CWD)
-        path, shown = cwd / context / name, str(Path(context) / name)
+        path, shown = cwd / context / name, posixpath.normpath(posixpath.join(context, name))
     if not path.exists() and path.name == _DEFAULT and path.with_name("dockerfile").exists():
         path = path.with_name("dockerfile")
     if not path.is_file():
@@ -122,12 +136,15 @@ def _named(
     target: Target,
     name: str,
     value: str,
-    inputs: Mapping[str, LinkedContent],
+    inputs: Mapping[str, LinkedContent | Graph],
     cwd: Path,
 ) -> None:
     key = f"context:{_familiar(name)}"
-    if name in inputs:
-        content = inputs[name]
+    content = inputs.get(name)
+    if isinstance(content, Graph):
+        sources.graphs[key] = content
+        sources.attrs.update(content.attributes(key))
+    elif content is not None:
         store = _offer(sources, content.layout)
         sources.attrs[key] = f"{layouts.PREFIX}{store}@{content.root.digest}"
     elif value.startswith("target:"):
@@ -140,7 +157,7 @@ def _named(
     elif value.startswith("docker-image://"):
         sources.attrs[key] = value
     elif is_remote(value):
-        _refuse_ssh(target, f"contexts.{name}", value)
+        _need_ssh(target, name, value)
         sources.attrs[key] = value
     else:
         local = f"_{name}" if name in _RESERVED else name
@@ -170,9 +187,13 @@ def _layout(sources: Sources, target: Target, name: str, value: str, cwd: Path) 
 
 def _offer(sources: Sources, directory: Path) -> str:
     """Return the id of a layout; the same directory always has the same, to share sessions."""
-    store = "s" + hashlib.sha256(str(directory.resolve()).encode()).hexdigest()[:24]
+    store = _id("s", directory)
     sources.layouts[store] = directory
     return store
+
+
+def _id(kind: str, path: Path) -> str:
+    return kind + hashlib.sha256(os.fsencode(path.resolve())).hexdigest()[:24]
 
 
 def _directory(target: Target, attribute: str, text: str, cwd: Path) -> Path:
@@ -186,12 +207,12 @@ def _directory(target: Target, attribute: str, text: str, cwd: Path) -> Path:
     return path
 
 
-def _refuse_ssh(target: Target, attribute: str, text: str) -> None:
-    if is_git_over_ssh(text):
+def _need_ssh(target: Target, name: str, text: str) -> None:
+    if is_git_over_ssh(text) and not target.ssh and not is_git_over_ssh(target.context or ""):
         raise UnsupportedAttributeError(
-            f"target {target.name!r}: {attribute} {text!r} needs SSH",
-            detail="The build has no access to SSH keys or agents.",
-            hint="use the https:// URL, with a secret GIT_AUTH_TOKEN if it is private",
+            f"target {target.name!r}: context {name!r} needs SSH, and the target has no ssh",
+            detail=f"{text!r} is read with an SSH key.",
+            hint='add ssh = ["default"] to forward your agent',
         )
 
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 WARNING_CODE = "BX4090"
 CANCELLED = "cancelled"
+_TOLERATED = "importing cache manifest"  # a cache that is not there stops no build
 TAIL_LINES = 20  # of a failed step's output are shown with its error
 _TAIL = 8 << 10  # bytes of output that are kept of each step
 
@@ -81,7 +82,7 @@ class StatusFold:
         error = vertex.error
         if "context canceled" in error:
             error = CANCELLED
-        elif error and not self._failed:
+        elif error and not self._failed and not vertex.name.startswith(_TOLERATED):
             self._failed = vertex.digest
         self._names[vertex.digest] = vertex.name
         return StepChanged(

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from grpclib.client import Stream
     from grpclib.protocol import H2Protocol
 
-    from bakex.interfaces import Dialer
+    from bakex.carriers import Dialer
     from bakex.model.node import Endpoint
 
 _M = TypeVar("_M", bound="Message")

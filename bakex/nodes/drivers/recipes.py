@@ -17,6 +17,7 @@ from bakex.nodes.drivers.programs import Kind
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
     from bakex.config import Settings
     from bakex.nodes.drivers.layout import EngineLayout
@@ -27,6 +28,9 @@ _KEEP_STORAGE_GB: Final = 20  # build cache beyond this is dropped, least recent
 _KEEP_STORAGE_BYTES: Final = _KEEP_STORAGE_GB * 10**9
 # Overlay directories cannot be stacked on a file system that is an overlay already.
 _NO_OVERLAY: Final = frozenset({"overlay", "aufs", "fuse.fuse-overlayfs"})
+# BuildKit's name for it, with the ten digits of a random number (Go's os.MkdirTemp).
+_AGENT_SOCKET: Final = ".buildkit-ssh-sock4294967295/ssh_auth_sock"
+_MAX_SOCKET_PATH: Final = 107  # bytes; unix(7)
 # What a daemon needs from the environment: how to reach registries and git hosts.
 _PASSED_ON: Final = frozenset(
     {"HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR", "LANG"}
@@ -120,9 +124,20 @@ enabled = false
 
 def _environment(programs: Programs, layout: EngineLayout, settings: Settings) -> Mapping[str, str]:
     passed = {name: v for name, v in settings.environ.items() if name.upper() in _PASSED_ON}
-    return {
+    found = {
         **passed,
         "HOME": str(settings.home),
         "PATH": programs.path,
         "TMPDIR": str(layout.temporary),
     }
+    # The agents that RUN steps see are sockets in the daemon's temporary directory, which dockerd
+    # takes from a variable of its own. Only a short path has room for them.
+    if programs.kind is Kind.DOCKERD and _is_long(layout.data / "tmp"):
+        found["DOCKER_TMPDIR"] = str(layout.runtime)
+    elif programs.kind is Kind.BUILDKITD and _is_long(layout.temporary):
+        found["TMPDIR"] = str(layout.runtime)
+    return found
+
+
+def _is_long(directory: Path) -> bool:
+    return len(os.fsencode(directory / _AGENT_SOCKET)) > _MAX_SOCKET_PATH

@@ -78,7 +78,6 @@ def test_malformed_addresses(text: str, expected: str) -> None:
 @pytest.mark.parametrize(
     ("text", "hint"),
     [
-        ("ssh://me@host", "ssh -L"),
         ("http://host:1", "tcp://"),
         ("https://host:1", "cacert"),
         ("npipe:////./pipe/x", "tcp port"),
@@ -94,8 +93,9 @@ def test_schemes_that_cannot_be_used_say_what_can(text: str, hint: str) -> None:
 
 def test_what_may_be_secret_is_not_shown() -> None:
     assert shown("ssh://me:hunter2@host/p?token=x") == "ssh://host/p"
-    with pytest.raises(ConfigError) as caught:
+    with pytest.raises(ConfigError, match="cannot be used as the address") as caught:
         parse("ssh://me:hunter2@host/")
+    assert "ssh uses keys" in caught.value.detail
     assert "hunter2" not in str(caught.value.diagnostics())
 
 
@@ -106,3 +106,16 @@ def test_parts_of_an_endpoint() -> None:
     assert host_port(parse("unix:///a")) == ("", 0)
     assert is_address("tcp://x")
     assert not is_address("desktop-linux")
+
+
+def test_ssh() -> None:
+    far = parse("ssh://me@far:2222/run/b.sock")
+    assert far.address == "ssh://me@far:2222/run/b.sock"
+    assert far.wire is Wire.BUILDKIT
+    assert far.name == "far"
+    assert parse("docker+ssh://far/").address == "ssh://far"
+    assert parse("docker+ssh://far").wire is Wire.DOCKER
+    assert parse("ssh://[::1]:22").address == "ssh://[::1]:22"
+    for text in ("ssh://", "ssh://far?x=1", "ssh:///path"):
+        with pytest.raises(ConfigError, match="cannot be used as the address"):
+            parse(text)

@@ -137,10 +137,12 @@ def test_a_context_without_docker_endpoint(tmp_path: Path, docker: object) -> No
         context_endpoint(settings(tmp_path), "kube", origin="x")
 
 
-def test_a_context_over_ssh_cannot_be_used(tmp_path: Path) -> None:
+def test_a_context_over_ssh(tmp_path: Path) -> None:
     add_context(tmp_path, "far", {"Host": "ssh://me@far"})
-    with pytest.raises(ConfigError, match="ssh://"):
-        context_endpoint(settings(tmp_path), "far", origin="x")
+    endpoint = context_endpoint(settings(tmp_path), "far", origin="x")
+    assert endpoint.address == "ssh://me@far"
+    assert endpoint.wire is Wire.DOCKER
+    assert not endpoint.tls_ca
 
 
 def test_the_default_context_is_the_usual_socket(tmp_path: Path) -> None:

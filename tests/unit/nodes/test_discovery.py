@@ -8,6 +8,7 @@ import pytest
 from bakex.config import Settings, load
 from bakex.errors import ConfigError
 from bakex.model.node import Endpoint, NodeName, Wire
+from bakex.nodes.dialers import dialer
 from bakex.nodes.discovery import Candidate, Candidates, candidates, image_loader
 
 if TYPE_CHECKING:
@@ -157,7 +158,7 @@ def test_images_go_to_the_builders_docker(tmp_path: Path) -> None:
         name=NodeName("private"), address="unix:///p", wire=Wire.DOCKER, private=True
     )
     docker = Endpoint(name=NodeName("d"), address="unix:///d", wire=Wire.DOCKER)
-    loader = image_loader(settings(tmp_path), [private, docker])
+    loader = image_loader(settings(tmp_path), [dialer(private), dialer(docker)])
     assert loader is not None
     assert loader.endpoint == docker  # type: ignore[attr-defined]  # the class, not the Protocol
 
@@ -166,8 +167,8 @@ def test_images_go_to_the_docker_of_the_settings(tmp_path: Path) -> None:
     buildkit = Endpoint(name=NodeName("b"), address="unix:///b", wire=Wire.BUILDKIT)
     socket = tmp_path / "docker.sock"
     found = settings(tmp_path, DOCKER_HOST=f"unix://{socket}")
-    assert image_loader(found, [buildkit]) is None
+    assert image_loader(found, [dialer(buildkit)]) is None
     socket.touch()
-    loader = image_loader(found, [buildkit])
+    loader = image_loader(found, [dialer(buildkit)])
     assert loader is not None
     assert loader.endpoint.address == f"unix://{socket}"  # type: ignore[attr-defined]  # as above

@@ -8,14 +8,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bakex.errors import OutputError
+from bakex.errors import NodeError, OutputError
 from bakex.model.node import Endpoint, NodeName, Wire
-from bakex.nodes.docker_images import DockerImageLoader
+from bakex.nodes.dialers import dialer
+from bakex.nodes.docker_images import DockerImages
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
+    from bakex.carriers import Way
     from tests.unit.nodes.conftest import Certificates
 
 
@@ -50,15 +52,15 @@ class FakeDocker:
         writer.close()
 
     @asynccontextmanager
-    async def on_socket(self, path: Path) -> AsyncIterator[DockerImageLoader]:
+    async def on_socket(self, path: Path) -> AsyncIterator[DockerImages]:
         server = await asyncio.start_unix_server(self.serve, path)
         async with server:
             yield loader(f"unix://{path}")
 
 
-def loader(address: str, **tls: str) -> DockerImageLoader:
+def loader(address: str, **tls: str) -> DockerImages:
     endpoint = Endpoint(name=NodeName("d"), address=address, wire=Wire.DOCKER, **tls)  # type: ignore[arg-type]  # only names of str fields
-    return DockerImageLoader(endpoint)
+    return DockerImages(dialer(endpoint))
 
 
 @pytest.fixture
@@ -135,3 +137,78 @@ async def test_over_tls(archive: Path, certificates: Certificates) -> None:
         port = server.sockets[0].getsockname()[1]
         await loader(f"tcp://localhost:{port}", tls_ca=certificates.ca).load(archive)
     assert docker.received == [CONTENT]
+
+
+@asynccontextmanager
+async def answering(path: Path, status: str, body: bytes, cut: int = 0) -> AsyncIterator[list[str]]:
+    """Give every request the same answer; yields their first lines."""
+    heads: list[str] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        heads.append((await reader.readuntil(b"\r\n\r\n")).decode().partition("\r\n")[0])
+        length = len(body) + cut
+        writer.write(f"HTTP/1.1 {status}\r\nContent-Length: {length}\r\n\r\n".encode() + body)
+        writer.close()
+
+    async with await asyncio.start_unix_server(serve, path):
+        yield heads
+
+
+async def test_images_come_out(tmp_path: Path) -> None:
+    async with answering(tmp_path / "s", "200 OK", CONTENT) as heads:
+        await loader(f"unix://{tmp_path}/s").save("r.example/a:1", tmp_path / "out")
+    assert (tmp_path / "out").read_bytes() == CONTENT
+    assert heads == ["GET /images/r.example/a:1/get HTTP/1.1"]
+
+
+@pytest.mark.parametrize(
+    ("status", "cut", "summary"),
+    [("404 Not Found", 0, "does not hand over"), ("200 OK", 10, "broke off")],
+)
+async def test_images_that_do_not_come_out(
+    tmp_path: Path, status: str, cut: int, summary: str
+) -> None:
+    async with answering(tmp_path / "s", status, b'{"message":"no such image"}', cut):
+        with pytest.raises(NodeError, match=summary):
+            await loader(f"unix://{tmp_path}/s").save("a:1", tmp_path / "out")
+
+
+async def test_no_place_for_an_image(tmp_path: Path) -> None:
+    async with answering(tmp_path / "s", "200 OK", b"x"):
+        with pytest.raises(OutputError, match="cannot be written"):
+            await loader(f"unix://{tmp_path}/s").save("a:1", tmp_path / "none" / "out")
+
+
+async def test_names_are_removed(tmp_path: Path) -> None:
+    images = loader(f"unix://{tmp_path}/s")
+    for status in ("200 OK", "404 Not Found"):
+        async with answering(tmp_path / "s", status, b"[]") as heads:
+            await images.remove("a:1")
+        assert heads == ["DELETE /images/a:1 HTTP/1.1"]
+    async with answering(tmp_path / "s", "409 Conflict", b'{"message":"in use"}'):
+        with pytest.raises(NodeError, match="does not remove") as caught:
+            await images.remove("a:1")
+    assert caught.value.detail == "in use"
+    with pytest.raises(NodeError, match="broke off"):
+        await loader(f"unix://{tmp_path}/none").remove("a:1")
+
+
+async def test_over_another_kind_of_way(tmp_path: Path, archive: Path) -> None:
+    class Far:
+        """Reaches a socket as ssh would; has to be closed."""
+
+        def __init__(self, inner: Way) -> None:
+            self.inner, self.closed = inner, 0
+            self.endpoint = Endpoint(name=NodeName("d"), address="ssh://far", wire=Wire.DOCKER)
+            self.connect, self.explain = inner.connect, inner.explain
+            self.warnings = inner.warnings
+
+        async def aclose(self) -> None:
+            self.closed += 1
+
+    docker = FakeDocker()
+    async with docker.on_socket(tmp_path / "s") as near:
+        far = Far(near._way)
+        await DockerImages(far, shared=False).load(archive)
+    assert docker.received == [CONTENT]
+    assert far.closed == 1

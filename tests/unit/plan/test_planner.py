@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bakex.errors import NoNodeError, PlanError
+from bakex.errors import NoNodeError, PlanError, UnknownTargetError
 from bakex.model.node import Speed
 from bakex.model.plan import CellId
 from bakex.model.platform import Platform
@@ -121,3 +121,30 @@ def test_every_target_and_platform_is_planned_once_and_always_alike(
         expected = list(dict.fromkeys(map(Platform.parse, item.platforms))) or [AMD64]
         assert [c.platform for c in made.of(name)] == expected
     assert plan(targets, list(targets), [BIG, ARM], LOCAL) == made
+
+
+def test_a_cell_holds_its_target_as_it_is_for_its_platform() -> None:
+    varied = Target(
+        name="a",
+        platforms=("linux/amd64", "linux/arm64", "linux/arm/v7"),
+        args={"A": "1"},
+        variants={ARM64: {"args": {"A": "2"}, "contexts": {"b": "target:base"}}},
+    )
+    base = target("base", "linux/arm64")
+    made = plan({"a": varied, "base": base}, ["a"], [BIG, ARM], LOCAL)
+    cells = {str(cell.platform): cell for cell in made.of("a")}
+    assert [cell.target.args["A"] for cell in made.of("a")] == ["1", "2", "1"]
+    assert cells["linux/arm64"].links == (("b", CellId("base", ARM64)),)
+    assert (cells["linux/amd64"].links, cells["linux/amd64"].after) == ((), ())
+    assert all(not cell.target.variants for cell in made.cells)
+    assert next(str(cell.id) for cell in made.cells) == "base@linux/arm64"
+
+
+def test_a_platform_that_links_decides_the_order() -> None:
+    varied = Target(
+        name="a",
+        platforms=("linux/amd64",),
+        variants={AMD64: {"contexts": {"b": "target:nope"}}},
+    )
+    with pytest.raises(UnknownTargetError, match="nope"):
+        plan({"a": varied}, ["a"], [BIG], LOCAL)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -8,10 +9,16 @@ import pytest
 from bakex.engines.buildkit.caches import Caches, tag_of, translate
 from bakex.errors import SessionError, UnsupportedAttributeError
 from bakex.model.caches import CacheEntry
+from bakex.model.descriptor import Descriptor
+from bakex.model.digest import Digest
+from bakex.model.media_types import OCI_MANIFEST
 from bakex.model.node import Feature
+from bakex.model.platform import Platform
 from bakex.model.target import Target
+from bakex.oci.layout import OciLayout
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
     from pathlib import Path
 
     from bakex.config import Settings
@@ -113,3 +120,64 @@ def test_github_caches_count_on_github_only(translator: Translator) -> None:
     assert translator(cache_to=(given,)).exports == (
         entry("gha", scope="s", url_v2="u2", token="t"),
     )
+
+
+# ---------------------------------------------------------------- several platforms
+
+BOTH = ("linux/amd64", "linux/arm/v7")
+
+
+@pytest.mark.parametrize(
+    ("given", "key", "name"),
+    [
+        (entry("registry", ref="r:5000/a"), "ref", "r:5000/a:latest-linux-arm-v7"),
+        (entry("registry", ref="r:5000/a:c"), "ref", "r:5000/a:c-linux-arm-v7"),
+        (entry("s3", bucket="b", name="n"), "name", "n-linux-arm-v7"),
+        (entry("azblob"), "name", "buildkit-linux-arm-v7"),
+    ],
+)
+def test_each_platform_has_a_cache_of_its_own(
+    make_info: MakeInfo, settings: Settings, given: CacheEntry, key: str, name: str
+) -> None:
+    target = Target(name="t", platforms=BOTH, cache_to=(given,), cache_from=(given,))
+    first, second = (
+        translate(target, make_info(), settings, Platform.parse(text)) for text in BOTH
+    )
+    assert (first.exports, first.imports) == ((given,), (given,))
+    own = CacheEntry(type=given.type, attrs={**given.attrs, key: name})
+    assert second.exports == (own,)
+    assert second.imports == (own, given)
+
+
+def test_names_that_stay_what_they_are(make_info: MakeInfo, settings: Settings) -> None:
+    arm = Platform.parse("linux/arm/v7")
+    for given, platforms in (
+        (entry("inline"), BOTH),
+        (entry("registry", ref="a@sha256:0"), BOTH),
+        (entry("registry", ref="a:c"), ("linux/arm/v7",)),
+        (entry("registry", ref="a:c"), ()),
+        (entry("registry", ref="a:c"), ("local", "linux/arm/v7")),
+    ):
+        target = Target(name="t", platforms=platforms, cache_to=(given,))
+        assert translate(target, make_info(), settings, arm).exports == (given,)
+
+
+async def test_a_local_cache_of_several_platforms(make_info: MakeInfo, settings: Settings) -> None:
+    layout = OciLayout.create(settings.cwd / "cache")
+    digests: list[str] = []
+    for tag in ("latest", "latest-linux-arm-v7"):
+        found = Descriptor(media_type=OCI_MANIFEST, digest=Digest.of(tag.encode()), size=len(tag))
+        await layout.push(found, partial(_once, tag.encode()))
+        await layout.tag(found, tag)
+        digests.append(str(found.digest))
+    source = (entry("local", src="cache"),)
+    target = Target(name="t", platforms=BOTH, cache_from=source)
+    first, second = (
+        translate(target, make_info(), settings, Platform.parse(text)).imports for text in BOTH
+    )
+    assert [one.attrs["digest"] for one in first] == digests[:1]
+    assert [one.attrs["digest"] for one in second] == [digests[1], digests[0]]
+
+
+async def _once(data: bytes) -> AsyncIterator[bytes]:
+    yield data

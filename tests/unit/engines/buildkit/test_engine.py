@@ -56,7 +56,7 @@ WRITE = "/containerd.services.content.v1.Content/Write"
 class NoKeys:
     """A keychain whose file cannot be read."""
 
-    async def credentials(self, host: str) -> Credentials | None:
+    async def credentials(self, host: str, *_: object) -> Credentials | None:
         raise ConfigError("config.json is malformed")
 
 
@@ -176,7 +176,7 @@ async def test_files_come_back_on_a_session_of_their_own(
     assert (tmp_path / "out.tar").read_bytes() == b"tar"
     (build,) = daemon.builds
     attrs = build.request.frontend_attrs
-    assert attrs["local-sessionid:context"] == attrs["local-sessionid:dockerfile"]
+    assert "local-sessionid:dockerfile" not in attrs
     assert attrs["local-sessionid:context"] != build.request.session
     assert daemon.opened == 2
 
@@ -336,15 +336,17 @@ async def test_a_failed_step(
 async def test_an_error_of_ours_is_shown_as_it_is(
     daemon: FakeBuildkitd, engine: BuildkitEngine, make_cell: MakeCell, events: EventRecorder
 ) -> None:
-    request = pb.CredentialsRequest(host="r").SerializeToString()
-
     async def script(build: Build) -> Mapping[str, str]:
-        await build.call("/moby.filesync.v1.Auth/Credentials", request)
+        for host in ("of.no.concern", "r.example"):
+            request = pb.CredentialsRequest(host=host).SerializeToString()
+            await build.call("/moby.filesync.v1.Auth/Credentials", request)
         return {}
 
     daemon.script = script
+    request = PushImage(repositories=("r.example/a",))
     with pytest.raises(ConfigError, match=r"config\.json is malformed"):
-        await engine.build(make_cell(), [], {}, events)
+        await engine.build(make_cell(), [request], {}, events)
+    assert len(daemon.builds) == 1
 
 
 async def test_problems_that_need_no_daemon(

@@ -144,6 +144,8 @@ TEXTS: list[tuple[str, type[errors.BakexError], str]] = [
     (f"failed to calculate checksum of ref {REF}: /x: not found", errors.FrontendError,
      "'/x' is not in the build context"),
     ("secret tok: not found", errors.SessionError, "asks for the secret 'tok'"),
+    ("unsupported request frontend.x: y", errors.FrontendError, "has no method 'x'"),
+    ("unset ssh forward key default", errors.SessionError, "asks for the SSH agent 'default'"),
     ("failed to solve: network.host is not allowed", errors.EntitlementError,
      "does not allow network.host"),
     ("failed to push h:5000/a/b: authorization failed: no basic auth credentials",

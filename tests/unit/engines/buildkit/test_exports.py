@@ -108,10 +108,22 @@ def test_a_tree_is_never_split(make_cell: MakeCell, make_info: MakeInfo) -> None
     )
 
 
-def test_the_classic_image_store_cannot_hand_over_images(
-    make_cell: MakeCell, make_info: MakeInfo
+def test_images_pass_through_the_classic_image_store(
+    make_cell: MakeCell, make_info: MakeInfo, tmp_path: Path
 ) -> None:
-    info = make_info(Feature.IMAGE_PUSH, Feature.OCI_EXPORT)
+    info = make_info(Feature.IMAGE_PUSH, Feature.OCI_EXPORT, wire=Wire.DOCKER)
+    names: set[str] = set()
+    for request in (PushImage(repositories=("r/a",)), SaveImage(layout=tmp_path)):
+        (round_,) = rounds(make_cell(), [request], info)
+        assert round_.exporters == (("moby", {"name": round_.passing}),)
+        assert round_.layout is None
+        assert round_.image == 0
+        names.add(round_.passing)
+    assert len(names) == 2
+
+
+def test_a_daemon_that_cannot_hand_over_images(make_cell: MakeCell, make_info: MakeInfo) -> None:
+    info = make_info(Feature.IMAGE_PUSH, Feature.OCI_EXPORT, Feature.IMAGE_LOAD)
     with pytest.raises(CapabilityError, match="cannot push images by digest"):
         rounds(make_cell(), [PushImage(repositories=("r",))], info)
     with pytest.raises(CapabilityError, match="cannot hand over images"):

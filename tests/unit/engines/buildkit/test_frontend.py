@@ -4,6 +4,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from bakex.engines.buildkit.frontend import ELSEWHERE, MAPPED, REFUSED, compose
 from bakex.errors import FrontendError, SessionError, UnsupportedAttributeError
@@ -76,6 +78,7 @@ VALUES: dict[str, tuple[dict[str, Any], dict[str, str]]] = {
     ),
     "labels": ({"labels": {"a.b": "c"}}, {"label:a.b": "c"}),
     "target": ({"target": "stage"}, {"target": "stage"}),
+    "ssh": ({"ssh": (Ssh(paths=("key",)),)}, {}),
     "secret": ({"secret": (Secret(id="s", env="E"),)}, {}),
     "pull": ({"pull": True}, {"image-resolve-mode": "pull"}),
     "no-cache": ({"no_cache": True, "no_cache_filter": ("a",)}, {"no-cache": ""}),
@@ -92,13 +95,15 @@ VALUES: dict[str, tuple[dict[str, Any], dict[str, str]]] = {
 
 
 @pytest.mark.parametrize("name", MAPPED)
-def test_what_each_attribute_becomes(composer: Composer, name: str) -> None:
+def test_what_each_attribute_becomes(composer: Composer, name: str, tmp_path: Path) -> None:
+    private = Ed25519PrivateKey.generate()
+    key = private.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption())
+    (tmp_path / "key").write_bytes(key)
     fields, expected = VALUES[name]
     assert composer.attrs(**fields) == expected
 
 
 REFUSALS: dict[str, dict[str, Any]] = {
-    "ssh": {"ssh": (Ssh(),)},
     "resources": {"resources": {"memory": "1g"}},
     "call": {"call": "lint"},
     "policy": {"policy": (Policy(),)},
@@ -110,6 +115,15 @@ def test_a_refusal_names_the_attribute_and_the_reason(composer: Composer, name: 
     with pytest.raises(UnsupportedAttributeError, match=f"'app': {name} is not") as caught:
         composer(**REFUSALS[name])
     assert caught.value.detail == REFUSED[name]
+
+
+def test_an_agent_or_a_key_must_be_there(composer: Composer) -> None:
+    with pytest.raises(SessionError, match="there is no SSH agent"):
+        composer(ssh=(Ssh(),))
+    with pytest.raises(SessionError, match="there is no SSH agent"):
+        composer(context="git@github.com:a/b.git")
+    with pytest.raises(SessionError, match="ssh 'a': cannot use"):
+        composer(context="git@github.com:a/b.git", ssh=(Ssh(id="a", paths=("none",)),))
 
 
 def test_building_is_what_a_target_does_anyway(composer: Composer) -> None:

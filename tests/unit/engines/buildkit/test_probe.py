@@ -112,7 +112,7 @@ def test_the_first_platform_is_native(listed: list[str], expected: dict[str, str
 def test_features_follow_capabilities() -> None:
     everything = {
         "exporter.multiple", "gateway.warnings", "source.ocilayout", "exporter.sourcedateepoch",
-        "gc.freespacefilter", "exporter.image.attestations",
+        "gc.freespacefilter", "exporter.image.attestations", "exec.meta.ulimit",
     }  # fmt: skip
     assert features(Wire.DOCKER, SNAPSHOTTER, everything) == frozenset(Feature)
     assert features(Wire.BUILDKIT, SNAPSHOTTER, everything) == (

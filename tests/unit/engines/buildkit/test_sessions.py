@@ -12,12 +12,13 @@ from bakex.model.secrets import Secret
 from bakex.session.health import Health
 
 if TYPE_CHECKING:
+    from bakex.engines.buildkit.registries import Names
     from bakex.session.attachable import Attachable
     from bakex.testing.buildkitd import FakeBuildkitd
     from tests.unit.engines.buildkit.conftest import UnixDialer
 
 
-def services(offer: Offer) -> list[Attachable]:
+def services(offer: Offer, names: Names) -> list[Attachable]:
     return [Health(), *offer.files]
 
 
@@ -168,3 +169,24 @@ def test_the_key_of_a_build_without_a_directory() -> None:
     assert Offer().shared_key == ""
     assert Offer(dirs={"context": {"a": b""}}).shared_key == ""
     assert Offer(dirs={"context": Path("/a/b/..")}).shared_key == "a"
+
+
+async def test_builds_of_one_session_share_the_registries_that_they_name(
+    dialer: UnixDialer, daemon: FakeBuildkitd
+) -> None:
+    given: list[Names] = []
+
+    def noted(offer: Offer, names: Names) -> list[Attachable]:
+        given.append(names)
+        return services(offer, names)
+
+    sessions = Sessions(dialer, "", noted)
+    async with sessions.lease(Offer(registries=frozenset({"a.example"}))) as first:
+        (names,) = given
+        assert (names.has("a.example"), names.has("b.example")) == (True, False)
+        async with sessions.lease(Offer(registries=frozenset({"b.example"}))) as second:
+            assert second is first
+            assert names.has("b.example")
+        async with sessions.lease(Offer(registries=None)):
+            assert names.has("c.example")
+    await sessions.aclose()

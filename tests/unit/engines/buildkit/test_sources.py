@@ -1,7 +1,8 @@
 from __future__ import annotations
 
+import tarfile
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import pytest
 
@@ -11,6 +12,7 @@ from bakex.model.descriptor import Descriptor
 from bakex.model.digest import Digest
 from bakex.model.media_types import OCI_MANIFEST
 from bakex.model.remote import is_remote
+from bakex.model.ssh import Ssh
 from bakex.model.target import Target
 from bakex.oci.layout import OciLayout
 
@@ -148,11 +150,13 @@ def test_contexts_that_can_only_be_named(cwd: Path, context: str) -> None:
 @pytest.mark.parametrize(
     "url", ["git@github.com:a/b.git", "ssh://git@host/a.git", "user@host://../../dir"]
 )
-def test_ssh_is_refused(cwd: Path, url: str) -> None:
-    with pytest.raises(UnsupportedAttributeError, match="needs SSH"):
-        sources(cwd, context=url)
-    with pytest.raises(UnsupportedAttributeError, match="needs SSH"):
+def test_repositories_behind_ssh(cwd: Path, url: str) -> None:
+    assert sources(cwd, context=url).attrs["context"] == url
+    assert sources(cwd, contexts={"x": url}, ssh=(Ssh(),)).attrs["context:x"] == url
+    assert sources(cwd, context=url, contexts={"x": url}).attrs["context:x"] == url
+    with pytest.raises(UnsupportedAttributeError, match="'x' needs SSH") as caught:
         sources(cwd, contexts={"x": url})
+    assert 'ssh = ["default"]' in caught.value.hint
 
 
 def test_a_dockerfile_is_not_fetched(cwd: Path) -> None:
@@ -222,3 +226,23 @@ def test_linked_targets_come_from_their_content(cwd: Path) -> None:
     assert found.attrs["context:base"] == f"oci-layout://{store}@{DIGEST}"
     with pytest.raises(UnsupportedAttributeError, match="which was not built"):
         gather(target, {}, cwd)
+
+
+@pytest.mark.parametrize("mode", ["w", "w:gz"])
+def test_an_archive_is_a_context(cwd: Path, mode: Literal["w", "w:gz"]) -> None:
+    with tarfile.open(cwd / "context.tar", mode) as archive:
+        archive.add(cwd / "Dockerfile", "Dockerfile")
+    found = sources(cwd, context="context.tar", dockerfile="sub/Dockerfile")
+    ((name, path),) = found.uploads.items()
+    assert path == cwd / "context.tar"
+    assert found.attrs == {
+        "context": f"http://buildkit-session/{name}",
+        "filename": "sub/Dockerfile",
+    }
+    assert found.dirs == {}
+    assert sources(cwd, context="./context.tar").uploads == found.uploads
+
+
+def test_another_file_is_no_context(cwd: Path) -> None:
+    with pytest.raises(SessionError, match="context 'Dockerfile' is not a directory"):
+        sources(cwd, context="Dockerfile")

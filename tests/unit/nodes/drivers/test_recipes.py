@@ -72,14 +72,24 @@ def test_an_overlay_is_not_stacked_on_an_overlay(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("kind", list(Kind))
 def test_only_what_is_needed_is_passed_on(tmp_path: Path, kind: Kind) -> None:
-    run, layout = made(tmp_path, kind)
+    run, layout = made(Path("/h"), kind)
     assert run.env == {
-        "HOME": str(tmp_path),
+        "HOME": "/h",
         "PATH": "/prefix/bin:/bin",
         "TMPDIR": str(layout.temporary),
         "https_proxy": "http://proxy:1",
         "NO_PROXY": "127.0.0.1",
     }
+
+
+@pytest.mark.parametrize(
+    ("kind", "variable"), [(Kind.DOCKERD, "DOCKER_TMPDIR"), (Kind.BUILDKITD, "TMPDIR")]
+)
+def test_agents_of_steps_have_room_for_their_sockets(
+    tmp_path: Path, kind: Kind, variable: str
+) -> None:
+    run, layout = made(tmp_path / ("x" * 100), kind)
+    assert run.env[variable] == str(layout.runtime)
 
 
 def test_the_wire_of_each_kind() -> None:

@@ -5,18 +5,14 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import shutil
 import struct
 import tarfile
 import urllib.request
-from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
 
-from bakex import config
-from bakex.engines.buildkit.engine import BuildkitEngine
 from bakex.errors import (
     EntitlementError,
     FrontendError,
@@ -25,32 +21,22 @@ from bakex.errors import (
     SessionError,
     StepFailedError,
 )
-from bakex.events import LogWritten, StepChanged
+from bakex.events import StepChanged
 from bakex.model.caches import CacheEntry
 from bakex.model.index import Index
 from bakex.model.media_types import OCI_INDEX
-from bakex.model.node import Feature, NodeName, Speed, Wire
-from bakex.model.plan import Cell, CellId
+from bakex.model.node import Feature, Speed
 from bakex.model.platform import Platform
 from bakex.model.result import PushImage, SaveImage, SaveTar, SaveTree
 from bakex.model.secrets import Secret
-from bakex.model.target import Target
-from bakex.nodes.dialers import dialer
 from bakex.oci.layout import OciLayout
-from bakex.run.clock import SystemClock
-from bakex.session.upgrade import upgrade
-from bakex.testing.fakes import EventRecorder
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+    from collections.abc import Sequence
 
-    from bakex.config import Settings
-    from bakex.events import Event
-    from bakex.interfaces import Credentials, Dialer, LinkedContent
     from bakex.model.descriptor import Descriptor
-    from bakex.model.node import Endpoint
-    from bakex.model.result import CellResult, ExportRequest
     from tests.conftest import LoopbackRegistry
+    from tests.engine.buildkit.conftest import Bench, MakeBench, Relay
 
 pytestmark = pytest.mark.engine
 
@@ -60,109 +46,6 @@ COPY busybox /bin/busybox
 RUN ["/bin/busybox", "--install", "-s", "/bin"]
 ENV PATH=/bin GREETING=hello
 """
-
-
-class NoKeys:
-    async def credentials(self, host: str) -> Credentials | None:
-        return None
-
-
-class Tunnelled:
-    """dockerd's ``/grpc`` as if it were a socket of buildkitd: sessions go through the call."""
-
-    def __init__(self, inner: Dialer) -> None:
-        self._inner = inner
-        self.endpoint = replace(inner.endpoint, wire=Wire.BUILDKIT)
-
-    async def connect(self, factory: Callable[[], asyncio.Protocol]) -> asyncio.Transport:
-        if self._inner.endpoint.wire is Wire.BUILDKIT:
-            return await self._inner.connect(factory)
-        transport, _ = await upgrade(self._inner, "/grpc", (), factory)
-        return transport
-
-
-class Heard(EventRecorder):
-    """Tells when a step has written something."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.output = asyncio.Event()
-
-    def emit(self, event: Event) -> None:
-        super().emit(event)
-        if isinstance(event, LogWritten):
-            self.output.set()
-
-
-class Bench:
-    """An engine, a build context, and what a build of it needs."""
-
-    def __init__(self, way: Dialer, directory: Path) -> None:
-        self.cwd = directory
-        settings = config.load({"HOME": str(directory), "TOKEN": "hunter2"}, cwd=directory)
-        self.engine = self.connect(way, settings)
-        self.events = Heard()
-
-    def connect(self, way: Dialer, settings: Settings) -> BuildkitEngine:
-        return BuildkitEngine(way, keychain=NoKeys(), settings=settings, clock=SystemClock())
-
-    def write(self, text: str, name: str = "Dockerfile") -> None:
-        (self.cwd / name).write_text(text)
-
-    def cell(self, platform: str = "linux/amd64", **fields: Any) -> Cell:
-        identity = CellId("app", Platform.parse(platform))
-        speed = Speed.NATIVE if platform == "linux/amd64" else Speed.EMULATED
-        target = Target(name="app", **fields)
-        return Cell(id=identity, target=target, node=NodeName("node"), speed=speed)
-
-    async def build(
-        self,
-        *exports: ExportRequest,
-        inputs: Mapping[str, LinkedContent] | None = None,
-        platform: str = "linux/amd64",
-        **fields: Any,
-    ) -> CellResult:
-        async with asyncio.timeout(60):
-            return await self.engine.build(
-                self.cell(platform, **fields), exports, inputs or {}, self.events
-            )
-
-    @property
-    def output(self) -> str:
-        return b"".join(e.data for e in self.events.events if isinstance(e, LogWritten)).decode()
-
-    @property
-    def cached(self) -> set[str]:
-        return {e.name for e in self.events.events if isinstance(e, StepChanged) and e.cached}
-
-
-@pytest.fixture
-def endpoint(engine_endpoint: Endpoint) -> Endpoint:
-    return replace(engine_endpoint, host_network=True)
-
-
-@pytest.fixture(params=["own", "tunnelled"])
-async def bench(
-    request: pytest.FixtureRequest, endpoint: Endpoint, tmp_path: Path
-) -> AsyncIterator[Bench]:
-    way = dialer(endpoint)
-    context = tmp_path / "context"
-    context.mkdir()
-    shutil.copy("/bin/busybox", context)
-    found = Bench(Tunnelled(way) if request.param == "tunnelled" else way, context)
-    yield found
-    await found.engine.aclose()
-
-
-@pytest.fixture
-async def plain(endpoint: Endpoint, tmp_path: Path) -> AsyncIterator[Bench]:
-    """A bench on the endpoint's own wire, where the other would tell nothing new."""
-    context = tmp_path / "context"
-    context.mkdir()
-    shutil.copy("/bin/busybox", context)
-    found = Bench(dialer(endpoint), context)
-    yield found
-    await found.engine.aclose()
 
 
 def unique() -> str:
@@ -225,6 +108,20 @@ async def test_a_dockerfile_elsewhere_and_its_ignore_file(bench: Bench, tmp_path
     (bench.cwd / "kept").touch()
     await bench.build(SaveTar(file=tmp_path / "t.tar"), dockerfile="../app.Dockerfile")
     assert names(tmp_path / "t.tar") == {"kept"}
+
+
+@pytest.mark.parametrize("mode", ["w", "w:gz", "w:xz"])
+async def test_an_archive_is_a_context(
+    bench: Bench, tmp_path: Path, mode: Literal["w", "w:gz", "w:xz"]
+) -> None:
+    bench.write(f"FROM scratch\nCOPY . /\nENV U={os.urandom(8).hex()}\n")
+    with tarfile.open(bench.cwd / "context.tar", mode) as archive:
+        archive.add(bench.cwd / "Dockerfile", "sub/Dockerfile")
+        archive.add(bench.cwd / "busybox", "sub/busybox")
+    await bench.build(
+        SaveTar(file=tmp_path / "t.tar"), context="context.tar", dockerfile="sub/Dockerfile"
+    )
+    assert names(tmp_path / "t.tar") == {"sub", "sub/Dockerfile", "sub/busybox"}
 
 
 async def test_options_of_steps(plain: Bench) -> None:
@@ -487,14 +384,10 @@ async def test_cancelling_stops_the_step_within_a_second(bench: Bench) -> None:
     await bench.build()
 
 
-async def test_a_lost_connection_is_a_lost_node(endpoint: Endpoint, tmp_path: Path) -> None:
-    if not endpoint.address.startswith("unix://"):
-        pytest.skip("only a unix socket is relayed here")
-    relay = _Relay(endpoint.address.removeprefix("unix://"))
-    server = await asyncio.start_unix_server(relay.serve, tmp_path / "relay")
-    way = dialer(replace(endpoint, address=f"unix://{tmp_path / 'relay'}"))
-    shutil.copy("/bin/busybox", tmp_path)
-    bench = Bench(way, tmp_path)
+async def test_a_lost_connection_is_a_lost_node(
+    make_bench: MakeBench, relay: Relay, tmp_path: Path
+) -> None:
+    bench = make_bench(at=relay.endpoint)
     bench.write(SHELL + f"RUN echo begun; sleep 987 && echo {os.urandom(8).hex()}\n")
 
     async def lose() -> None:
@@ -505,34 +398,4 @@ async def test_a_lost_connection_is_a_lost_node(endpoint: Endpoint, tmp_path: Pa
     async with asyncio.timeout(30), asyncio.TaskGroup() as group:
         group.create_task(lose())
         await bench.events.output.wait()
-        server.close()
         relay.cut()
-    await bench.engine.aclose()
-
-
-class _Relay:
-    """Passes bytes on to the daemon until it is cut."""
-
-    def __init__(self, path: str) -> None:
-        self._path = path
-        self._writers: list[asyncio.StreamWriter] = []
-
-    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        there, back = await asyncio.open_unix_connection(self._path)
-        self._writers += [writer, back]
-        async with asyncio.TaskGroup() as group:
-            group.create_task(self._copy(reader, back))
-            group.create_task(self._copy(there, writer))
-
-    async def _copy(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            while data := await reader.read(1 << 16):
-                writer.write(data)
-                await writer.drain()
-        except ConnectionError:
-            pass
-        writer.close()
-
-    def cut(self) -> None:
-        for writer in self._writers:
-            writer.transport.abort()
