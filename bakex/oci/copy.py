@@ -6,7 +6,13 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from bakex._util.tasks import concurrently
-from bakex.errors import ContentError, DigestMismatchError, SizeMismatchError
+from bakex.errors import (
+    ContentError,
+    DigestMismatchError,
+    MissingPartsError,
+    SizeMismatchError,
+)
+from bakex.model.manifest import ImageManifest
 from bakex.model.media_types import is_document, is_foreign
 from bakex.oci.layout import OciLayout
 from bakex.oci.verified import parse_document, read_document, stream
@@ -18,9 +24,11 @@ if TYPE_CHECKING:
     from bakex.model.descriptor import Descriptor
     from bakex.model.digest import Digest
     from bakex.model.index import Index
-    from bakex.model.manifest import ImageManifest
+
+    Document = ImageManifest | Index
 
 MAX_DEPTH = 4  # index of indexes, then a manifest, then blobs
+_ASKED = 16
 _ATTEMPTS = 3  # content that is damaged on its way is fetched again
 
 
@@ -60,7 +68,7 @@ async def _visit(
     if descriptor.digest in graph.documents:
         return
     if not is_document(descriptor.media_type):
-        if not (is_foreign(descriptor.media_type) and descriptor.urls):
+        if not _is_elsewhere(descriptor):
             graph.blobs.setdefault(descriptor.digest, descriptor)
         return
     # A document cannot contain its own digest, so depth is what needs a bound, not cycles.
@@ -70,6 +78,11 @@ async def _visit(
     for child in document.children:
         await _visit(reader, child, graph, depth=depth + 1)
     graph.documents[descriptor.digest] = (descriptor, document)
+
+
+def _is_elsewhere(blob: Descriptor) -> bool:
+    """Return whether a blob is a layer that is fetched from its own URLs, and never copied."""
+    return is_foreign(blob.media_type) and bool(blob.urls)
 
 
 async def copy(
@@ -91,10 +104,44 @@ async def copy(
         RegistryError: A registry refused or failed.
     """
     graph = await walk(source, root)
+    known = await _known(destination, graph)
     blobs = sorted(graph.blobs.values(), key=lambda blob: -blob.size)
-    await concurrently([partial(_blob, source, destination, blob) for blob in blobs], limit=limit)
+    jobs = [partial(_blob, source, destination, b, asks=b.digest in known) for b in blobs]
+    await concurrently(jobs, limit=limit)
     for descriptor, document in graph.documents.values():
-        await destination.push(descriptor, partial(once, document.raw))
+        await _document(source, destination, descriptor, document)
+
+
+async def _known(destination: Store, graph: Graph) -> set[Digest]:
+    """Return the blobs of the manifests that are there already.
+
+    They should be there, too; stores may send small blobs without asking first, which a second run
+    need not do.
+    """
+    manifests = [d for d in graph.documents.values() if isinstance(d[1], ImageManifest)]
+    found = await concurrently(
+        [partial(destination.exists, descriptor) for descriptor, _ in manifests], limit=_ASKED
+    )
+    present = zip(manifests, found, strict=True)
+    return {child.digest for (_, m), there in present if there for child in m.children}
+
+
+async def _document(
+    source: ContentReader, destination: Store, descriptor: Descriptor, document: Document
+) -> None:
+    for left in reversed(range(_ATTEMPTS)):
+        try:
+            await destination.push(descriptor, partial(once, document.raw))
+        except MissingPartsError:
+            if not left:
+                raise
+        else:
+            return
+        for child in document.children:
+            if is_document(child.media_type):
+                await _document(source, destination, child, await read_document(source, child))
+            elif not _is_elsewhere(child):
+                await _blob(source, destination, child)
 
 
 async def once(data: bytes) -> AsyncIterator[bytes]:
@@ -102,7 +149,11 @@ async def once(data: bytes) -> AsyncIterator[bytes]:
     yield data
 
 
-async def _blob(source: ContentReader, destination: Store, blob: Descriptor) -> None:
+async def _blob(
+    source: ContentReader, destination: Store, blob: Descriptor, *, asks: bool = False
+) -> None:
+    if asks and await destination.exists(blob):
+        return
     if isinstance(source, OciLayout) and isinstance(destination, OciLayout):  # noqa: SIM102 - mypy
         if await destination.link(source, blob):
             return

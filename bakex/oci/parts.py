@@ -63,7 +63,10 @@ async def collect(
     document = await read_document(reader, root)
     found: list[tuple[Descriptor, ImageManifest]] = []
     attestations: list[Descriptor] = []
-    await _flatten(reader, root, document, found, attestations, depth=1)
+    # What a node says about a root itself is about the export, such as its time; only what an index
+    # says about its entries belongs to the images.
+    bare = replace(root, annotations={})
+    await _flatten(reader, bare, document, found, attestations, depth=1)
     images = [await _image(reader, descriptor, manifest) for descriptor, manifest in found]
     return Part(
         platform=platform,
@@ -107,7 +110,17 @@ async def _image(reader: ContentReader, descriptor: Descriptor, manifest: ImageM
             f" but its config says {config.platform}",
             hint="look for FROM --platform in the Dockerfile",
         )
-    raw = descriptor.raw_platform or config.raw_platform
+    if descriptor.raw_platform.get("os.version", version := _version(config)) != version:
+        raise ContentError(
+            f"the image {descriptor.digest} is listed for the version"
+            f" {descriptor.raw_platform['os.version']} of its system but its config says {version}"
+        )
+    # Pullers choose by the version and features of the system, too; tools may have left them out.
+    raw = {**config.raw_platform, **descriptor.raw_platform}
     # A root descriptor that a node reports may lack fields, or carry annotations of its export.
     described = replace(descriptor, platform=config.platform, raw_platform=raw)
     return Image(descriptor=described, manifest=manifest, config=config)
+
+
+def _version(config: ImageConfig) -> object:
+    return config.raw_platform.get("os.version")

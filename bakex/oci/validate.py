@@ -55,6 +55,8 @@ async def validate(
     graph = await walk(store, root)
     check = _read if contents else _is_there
     await concurrently([partial(check, store, b) for b in graph.blobs.values()], limit=limit)
+    listed = [descriptor for descriptor, _ in graph.documents.values()]
+    await concurrently([partial(_is_there, store, d) for d in listed], limit=limit)
     for descriptor, document in graph.documents.values():
         if isinstance(document, Index):
             _check_index(descriptor, document)

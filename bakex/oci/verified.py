@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import AsyncGenerator
 from contextlib import aclosing, nullcontext
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from bakex.errors import DigestMismatchError, SizeMismatchError
 from bakex.model.documents import kind_of, load_object
@@ -13,7 +14,7 @@ from bakex.model.manifest import ImageConfig, ImageManifest
 from bakex.model.media_types import INDEXES, MAX_CONFIG_SIZE, MAX_MANIFEST_SIZE
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator
+    from collections.abc import AsyncIterator
     from contextlib import AbstractAsyncContextManager
 
     from bakex.interfaces import ContentReader
@@ -61,18 +62,47 @@ class Verifier:
             )
 
 
-async def check(
-    chunks: AsyncIterator[bytes], descriptor: Descriptor
-) -> AsyncGenerator[bytes, None]:
+class _Checked(AsyncGenerator[bytes, None]):
+    """Content that raises before its end if it is not what a descriptor says."""
+
+    def __init__(self, chunks: AsyncIterator[bytes], descriptor: Descriptor) -> None:
+        self.descriptor = descriptor
+        self._chunks = _verified(chunks, descriptor)
+
+    async def asend(self, value: None) -> bytes:
+        """Return the next chunk."""
+        return await self._chunks.asend(value)
+
+    async def athrow(self, *error: Any) -> bytes:  # noqa: ANN401 - as the base class
+        """Raise an error in the source."""
+        return await self._chunks.athrow(*error)
+
+    async def aclose(self) -> None:
+        """Close the source."""
+        await self._chunks.aclose()
+
+
+def check(chunks: AsyncIterator[bytes], descriptor: Descriptor) -> AsyncGenerator[bytes, None]:
     """Yield the chunks, and raise before ending if they are not what the descriptor says.
 
     Nothing but a regular end proves the content: whoever stores it must wait for that. The source
-    is closed at the end.
+    is closed at the end. What is being checked against the same digest and size is not hashed
+    twice.
 
     Raises:
         SizeMismatchError: Too many bytes (raised at once) or too few.
         DigestMismatchError: Other bytes.
     """
+    if isinstance(chunks, _Checked):
+        known = chunks.descriptor
+        if (known.digest, known.size) == (descriptor.digest, descriptor.size):
+            return chunks
+    return _Checked(chunks, descriptor)
+
+
+async def _verified(
+    chunks: AsyncIterator[bytes], descriptor: Descriptor
+) -> AsyncGenerator[bytes, None]:
     verifier = Verifier(descriptor)
     async with closing(chunks):
         async for chunk in chunks:

@@ -61,8 +61,6 @@ def published(
     place: str,
     root: Descriptor | None,
     images: Mapping[Platform, Descriptor],
-    *,
-    unchanged: bool = False,
 ) -> Publication:
     """Return what is said about a place that has an image."""
     return Publication(
@@ -71,5 +69,4 @@ def published(
         place=place,
         root=root,
         platforms={str(platform): image for platform, image in images.items()},
-        unchanged=unchanged,
     )

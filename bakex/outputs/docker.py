@@ -23,11 +23,12 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from bakex.interfaces import Desk, Finished, ImageLoader
+    from bakex.carriers import ImageLoader
+    from bakex.interfaces import Desk, Finished
     from bakex.model.descriptor import Descriptor
     from bakex.model.outputs import Output
     from bakex.model.plan import Cell
-    from bakex.model.publication import Publication
+    from bakex.model.publication import Publication, TagMove
     from bakex.model.result import ExportRequest
     from bakex.model.target import Target
 
@@ -147,7 +148,7 @@ class _Loading:
     loader: ImageLoader = field(repr=False)
     archive: Path
     publications: tuple[Publication, ...]
-    moves_tags: bool = False
+    moves: tuple[TagMove, ...] = ()
     is_loaded: bool = False
 
     async def publish(self) -> tuple[Publication, ...]:

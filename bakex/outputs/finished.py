@@ -13,16 +13,19 @@ if TYPE_CHECKING:
     from bakex._util.atomic import Staged
     from bakex.interfaces import Desk
     from bakex.model.descriptor import Descriptor
-    from bakex.model.publication import Publication
+    from bakex.model.publication import Publication, TagMove
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Done:
-    """An output that is visible already, or never will be. Implements ``Finished``."""
+    """An output that is visible already, only waits for its tags, or will never be visible.
+
+    Implements ``Finished``.
+    """
 
     root: Descriptor | None = None
     publications: tuple[Publication, ...] = ()
-    moves_tags: bool = False
+    moves: tuple[TagMove, ...] = ()
 
     async def publish(self) -> tuple[Publication, ...]:
         """Return what is where."""
@@ -36,7 +39,7 @@ class Waiting:
     root: Descriptor | None = None
     publication: Publication
     staged: Staged
-    moves_tags: bool = False
+    moves: tuple[TagMove, ...] = ()
 
     async def publish(self) -> tuple[Publication, ...]:
         """Give it its name.
@@ -61,7 +64,7 @@ class Streamed:
     publication: Publication
     file: Path
     desk: Desk
-    moves_tags: bool = False
+    moves: tuple[TagMove, ...] = ()
     is_written: bool = False
 
     async def publish(self) -> tuple[Publication, ...]:

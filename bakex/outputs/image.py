@@ -1,37 +1,38 @@
 """``type=registry`` and ``type=image``: pushed, or kept where the builder keeps images.
 
-A push has two phases. The nodes push their images by digest, then the index over them is pushed by
-digest to every repository, and everything is checked; so far nobody can see anything. Publishing
-moves the tags: those of versions first, floating ones last, those that are right not at all.
+The nodes push their images by digest to the first repository; the index over them is pushed there
+by digest, too, and everything is checked. Then the whole is brought to the other repositories. So
+far nobody can see anything; `bakex.outputs.tagging` moves the tags.
 """
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass, field
+import contextlib
 from functools import partial
 from typing import TYPE_CHECKING
 
 from bakex._util.tasks import concurrently
-from bakex.errors import NameUnknownError
+from bakex.errors import ContentNotFoundError
+from bakex.model.index import Index
+from bakex.model.publication import TagMove
 from bakex.model.result import PushImage, StoreImage
-from bakex.oci.copy import push_document, walk
+from bakex.oci.copy import copy, push_document
 from bakex.oci.validate import validate
-from bakex.outputs.assembly import assembled, image_of, published
-from bakex.outputs.attributes import flag, names, node_attributes, platform_count, unsupported
+from bakex.outputs.adoption import published_before
+from bakex.outputs.assembly import assembled, published
+from bakex.outputs.attributes import flag, names, node_attributes, platform_count
 from bakex.outputs.docker import is_kept, kept, loadable, store_request
 from bakex.outputs.finished import Done
 from bakex.outputs.gathering import save_request
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
-    from bakex.interfaces import Desk, Finished, Registry, Store
+    from bakex.interfaces import Desk, Finished, Registry, RemoteRepository, Store
     from bakex.model.descriptor import Descriptor
     from bakex.model.outputs import Output
     from bakex.model.plan import Cell
     from bakex.model.platform import Platform
-    from bakex.model.publication import Publication
     from bakex.model.reference import Reference
     from bakex.model.result import ExportRequest
     from bakex.model.target import Target
@@ -46,11 +47,13 @@ _STORE_ONLY = frozenset({"store", "unpack", "dangling-name-prefix", "danging-nam
 class ImageExporter:
     """Implements `bakex.interfaces.Exporter` for both types."""
 
-    def requests(self, target: Target, output: Output, cell: Cell, desk: Desk) -> ExportRequest:
+    def requests(
+        self, target: Target, output: Output, cell: Cell, desk: Desk
+    ) -> ExportRequest | None:
         """Ask the node to push the image, to keep it, or for its content.
 
         Raises:
-            UnsupportedOutputError: A push without a name, or a senseless attribute.
+            UnsupportedOutputError: A senseless attribute.
         """
         if _pushes(target, output):
             return _push_request(target, output)
@@ -91,18 +94,18 @@ def _pushes(target: Target, output: Output) -> bool:
     return output.type == "registry" or flag(target, output, "push", default=False)
 
 
-def _push_request(target: Target, output: Output) -> PushImage:
+def _push_request(target: Target, output: Output) -> PushImage | None:
+    _by_digest(target, output)
+    attrs = node_attributes(target, output)
     references = names(target, output)
     if not references:
-        raise unsupported(target, output, "a push needs a name", "add tags to the target")
-    flag(target, output, "push-by-digest", default=False)
-    attrs = node_attributes(target, output)
+        return None
     return PushImage(
-        repositories=tuple(_repositories(references)),
+        # The others get it from there, by a mount where that is possible: every layer leaves its
+        # node once, and only one registry has to be within the node's reach.
+        repositories=(references[0].repository,),
         # A node in a container or elsewhere does not take loopback for a place for plain HTTP.
-        insecure=flag(
-            target, output, "registry.insecure", default=all(r.is_local for r in references)
-        ),
+        insecure=flag(target, output, "registry.insecure", default=references[0].is_local),
         names=tuple(str(reference) for reference in references),
         attrs={key: value for key, value in attrs.items() if key not in _STORE_ONLY},
     )
@@ -123,85 +126,82 @@ async def _pushed(
     registry: Registry,
 ) -> Finished:
     references = names(target, output)
+    if not references:
+        return Done()
     insecure = flag(target, output, "registry.insecure", default=False)
-    stores = {
-        repository: registry.repository(reference, insecure=insecure)
-        for repository, reference in _repositories(references).items()
-    }
-    first, *others = stores.values()
+    repositories = _repositories(references)
+    stores = [registry.repository(r, insecure=insecure) for r in repositories.values()]
+    first, *others = stores
+    platforms = [cell.platform for cell, _ in cells]
     assembly = await assembled(target, cells, first)
-    await push_document(first, assembly.raw, assembly.root.media_type)
-    await validate(first, assembly.root, platforms=[cell.platform for cell, _ in cells])
-    roots = [image_of(cell, root) for cell, root in cells]
-    await concurrently([partial(_copy_root, s, roots, assembly) for s in others], limit=_AT_ONCE)
-    by_digest = flag(target, output, "push-by-digest", default=False)
-    return _Tagging(
-        target=target,
-        root=assembly.root,
-        platforms=assembly.images,
-        stores=stores,
-        references=references,
-        by_digest=by_digest,
+    by_digest = _by_digest(target, output)
+    root = await _stored(first, () if by_digest else references, assembly)
+    await validate(first, root, platforms=platforms)
+    await concurrently(
+        [partial(_mirror, first, store, root, platforms) for store in others],
+        limit=_AT_ONCE,
     )
+    if by_digest:
+        places = [f"{repository}@{root.digest}" for repository in repositories]
+        found = [published(target, _KIND, p, root, assembly.images) for p in places]
+        return Done(root=root, publications=tuple(found))
+    images = {str(platform): image for platform, image in assembly.images.items()}
+    moves = [
+        TagMove(
+            target=target.name,
+            reference=reference,
+            root=root,
+            platforms=images,
+            insecure=insecure,
+        )
+        for reference in references
+    ]
+    return Done(root=root, moves=tuple(moves))
 
 
-async def _copy_root(store: Store, roots: Sequence[Descriptor], assembly: Assembly) -> None:
-    """Push the root to one more repository, after what it refers to was found there."""
-    await walk(store, *roots)
-    await push_document(store, assembly.raw, assembly.root.media_type)
+async def _stored(
+    store: RemoteRepository, references: Sequence[Reference], assembly: Assembly
+) -> Descriptor:
+    """Push the root of a result, unless the repository has it, or one that is as good."""
+    if await store.exists(assembly.root):
+        return assembly.root
+    if assembly.children:
+        index = Index.parse(assembly.raw, assembly.root.media_type)
+        known = await published_before(store, references, index)
+        if known is not None:
+            return known
+    return await push_document(store, assembly.raw, assembly.root.media_type)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Tagging:
-    """An image that is complete in all its repositories, and waits for its tags."""
-
-    target: Target
-    root: Descriptor
-    platforms: Mapping[Platform, Descriptor]
-    stores: Mapping[str, Store] = field(repr=False)
-    references: tuple[Reference, ...]
-    by_digest: bool
-
-    @property
-    def moves_tags(self) -> bool:
-        return True
-
-    async def publish(self) -> tuple[Publication, ...]:
-        if self.by_digest:
-            pinned = [f"{repository}@{self.root.digest}" for repository in self.stores]
-            return tuple(self._publication(place) for place in pinned)
-        done: dict[Reference, Publication] = {}
-        for reference in publishing_order(self.references):
-            store = self.stores[reference.repository]
-            unchanged = await _stands_for(store, reference.tag) == self.root.digest
-            if not unchanged:
-                await store.tag(self.root, reference.tag)
-            done[reference] = self._publication(str(reference), unchanged=unchanged)
-        return tuple(done[reference] for reference in self.references)
-
-    def _publication(self, place: str, *, unchanged: bool = False) -> Publication:
-        return published(self.target, _KIND, place, self.root, self.platforms, unchanged=unchanged)
+async def _mirror(
+    source: Store, destination: Store, root: Descriptor, platforms: Sequence[Platform]
+) -> None:
+    """Bring a complete image to one more repository; what is there already does not move again."""
+    if await destination.exists(root):
+        with contextlib.suppress(ContentNotFoundError):
+            await validate(destination, root, platforms=platforms)
+            return
+    await copy(source, destination, root)
 
 
-async def _stands_for(store: Store, tag: str) -> object:
-    try:
-        return (await store.resolve(tag)).digest
-    except NameUnknownError:
-        return None
+def destinations(target: Target, output: Output) -> tuple[tuple[Reference, bool, bool], ...]:
+    """Return the references that an output pushes to, each with "insecure" and "only by digest".
 
-
-def publishing_order(references: Sequence[Reference]) -> list[Reference]:
-    """Return the references in the order in which their tags move.
-
-    Tags that are used to stay where they are come first: whoever follows a floating tag then finds
-    everything that belongs to it.
+    Raises:
+        UnsupportedOutputError: An attribute makes no sense.
     """
-    return sorted(references, key=lambda reference: _rank(reference.tag))
+    if output.type not in {"image", "registry"} or not _pushes(target, output):
+        return ()
+    insecure = flag(target, output, "registry.insecure", default=False)
+    by_digest = _by_digest(target, output)
+    return tuple((reference, insecure, by_digest) for reference in names(target, output))
 
 
-def _rank(tag: str) -> int:
-    """Return 0 for a whole version or a hash, 1 for a part of a version or a word, 2 for latest."""
-    if tag == "latest":
-        return 2
-    whole = re.search(r"\d+\.\d+\.\d+|[0-9a-f]{7,}|\d{6,}", tag)
-    return 0 if whole else 1
+def lacks_name(target: Target, output: Output) -> bool:
+    """Return whether an output is a push that goes nowhere because the target has no tags."""
+    pushes = output.type in {"image", "registry"} and _pushes(target, output)
+    return pushes and not names(target, output)
+
+
+def _by_digest(target: Target, output: Output) -> bool:
+    return flag(target, output, "push-by-digest", default=False)

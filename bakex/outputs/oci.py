@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bakex.errors import ContentError
+from bakex.errors import ContentError, OutputError
 from bakex.model.outputs import STDOUT
 from bakex.oci.archive import write_archive
 from bakex.oci.copy import copy
@@ -24,11 +24,12 @@ from bakex.outputs.gathering import gather, save_request
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from bakex._util.atomic import Staged
     from bakex.interfaces import Desk, Finished
     from bakex.model.descriptor import Descriptor
     from bakex.model.outputs import Output
     from bakex.model.plan import Cell
-    from bakex.model.publication import Publication
+    from bakex.model.publication import Publication, TagMove
     from bakex.model.result import SaveImage
     from bakex.model.target import Target
     from bakex.outputs.gathering import Gathered
@@ -122,7 +123,7 @@ async def written(
     fresh = OciLayout.create(staged.path)
     await copy(found.layout, fresh, found.root)
     await fresh.enter(entries)
-    return Waiting(root=found.root, publication=place, staged=staged)
+    return _Placing(publication=place, staged=staged, layout=fresh, entries=entries)
 
 
 def _is_free(place: Path) -> bool:
@@ -136,7 +137,7 @@ class _Entering:
     publication: Publication
     layout: OciLayout
     entries: tuple[tuple[Descriptor, str], ...]
-    moves_tags: bool = False
+    moves: tuple[TagMove, ...] = ()
 
     @property
     def root(self) -> Descriptor | None:
@@ -144,4 +145,33 @@ class _Entering:
 
     async def publish(self) -> tuple[Publication, ...]:
         await self.layout.enter(self.entries)
+        return (self.publication,)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Placing:
+    """A whole layout beside a destination where there was nothing."""
+
+    publication: Publication
+    staged: Staged
+    layout: OciLayout
+    entries: tuple[tuple[Descriptor, str], ...]
+    moves: tuple[TagMove, ...] = ()
+
+    @property
+    def root(self) -> Descriptor | None:
+        return self.publication.root
+
+    async def publish(self) -> tuple[Publication, ...]:
+        destination = self.staged.destination
+        if self.staged.is_committed or _is_free(destination):
+            return await Waiting(publication=self.publication, staged=self.staged).publish()
+        # Another output of the run, or somebody else, has made a layout there meanwhile.
+        try:
+            existing = OciLayout.create(destination)
+        except ContentError as error:
+            raise OutputError(f"cannot write {destination}", detail=error.summary) from None
+        for entry, _ in self.entries:
+            await copy(self.layout, existing, entry)
+        await existing.enter(self.entries)
         return (self.publication,)

@@ -12,20 +12,22 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from bakex.errors import DeniedError, UnauthorizedError
 from bakex.registry import challenge as challenges
+from bakex.registry.challenge import Challenge
 from bakex.registry.credential import Credential, basic
-from bakex.registry.tokens import Scope, covers, exchange, union
+from bakex.registry.tokens import Scope, Token, covers, exchange, union
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
 
     from bakex.interfaces import Clock, Credentials, Keychain
-    from bakex.registry.challenge import Challenge
     from bakex.registry.errors import Answer
-    from bakex.registry.tokens import Token, TokenRequest
+    from bakex.registry.tokens import TokenRequest
 
 _MARGIN = 0.9  # a token is renewed after this part of its life
 
@@ -62,15 +64,18 @@ class Authorizer:
         self._challenge: Challenge | None = None
         self._tokens: dict[frozenset[Scope], _Held] = {}
         self._locks: dict[frozenset[Scope], asyncio.Lock] = {}
-        self._credentials: Credentials | None = None
-        self._is_asked = False
+        self._renewed: Credential | None = None
 
     def learn(self, values: Iterable[str]) -> None:
         """Take the WWW-Authenticate headers of an answer to a request without authorization."""
         self._challenge = challenges.preferred(challenges.parse(values))
 
-    async def header(self, scopes: frozenset[Scope]) -> str:
+    async def header(self, scopes: frozenset[Scope], wants: frozenset[Scope] = frozenset()) -> str:
         """Return the Authorization header for a request; empty for none.
+
+        Args:
+            scopes: What the request needs.
+            wants: What to ask for if there is no token for that yet; `scopes` if empty.
 
         Raises:
             UnauthorizedError: The token server refused the credentials.
@@ -80,10 +85,10 @@ class Authorizer:
         if challenge is None:
             return ""
         if challenge.scheme == "basic":
-            credentials = await self._known()
+            credentials = await self._known(scopes)
             named = credentials is not None and credentials.username
             return basic(credentials) if credentials is not None and named else ""
-        return await self._token(challenge, scopes, refused="")
+        return await self._token(challenge, scopes, wants or scopes, refused="")
 
     async def challenged(
         self, values: Iterable[str], scopes: frozenset[Scope], refused: str
@@ -102,15 +107,50 @@ class Authorizer:
         challenge = challenges.preferred(challenges.parse(values)) or self._challenge
         if challenge is None:
             return None
+        if challenge.scheme == "basic" and self._challenge and self._challenge.scheme == "bearer":
+            return None  # It took tokens: nothing that comes later gets the password instead.
         self._challenge = challenge
         if challenge.scheme == "basic":
             header = await self.header(scopes)
             return header if header and header != refused else None
         wanted = union([*scopes, *_demanded(challenge)])
-        return await self._token(challenge, wanted, refused=refused)
+        header = await self._token(challenge, wanted, wanted, refused=refused)
+        return header if header != refused else None
 
-    async def _token(self, challenge: Challenge, scopes: frozenset[Scope], *, refused: str) -> str:
-        async with self._locks.setdefault(scopes, asyncio.Lock()):
+    @property
+    def realm(self) -> str:
+        """The URL of the host's token server; empty if it has none, or did not answer yet."""
+        challenge = self._challenge
+        bearer = challenge is not None and challenge.scheme == "bearer"
+        return challenge.parameters.get("realm", "") if challenge is not None and bearer else ""
+
+    async def issue(self, service: str, scopes: Iterable[str]) -> Token:
+        """Get a token for somebody else, for these scopes and no more; it is not kept.
+
+        Args:
+            service: As the host's challenge named it.
+            scopes: As challenges write them; what is not about repositories is left out.
+
+        Raises:
+            UnauthorizedError: The token server refused the credentials.
+            RegistryError: The token server failed.
+        """
+        challenge = Challenge("bearer", {"realm": self.realm, "service": service})
+        wanted = union(_scopes(scopes))
+        credentials = await self._known(wanted)
+        if isinstance(credentials, Credential) and credentials.is_bearer:
+            return Token(value=credentials.secret, life_s=0.0)
+        return await self._exchanged(challenge, wanted, credentials)
+
+    async def _token(
+        self,
+        challenge: Challenge,
+        scopes: frozenset[Scope],
+        wants: frozenset[Scope],
+        *,
+        refused: str,
+    ) -> str:
+        async with self._locks.setdefault(wants, asyncio.Lock()):
             self._tokens = {
                 granted: held
                 for granted, held in self._tokens.items()
@@ -119,11 +159,26 @@ class Authorizer:
             for granted, held in self._tokens.items():
                 if covers(granted, scopes):
                     return held.header
+            if wants != scopes:
+                # Who may only read is refused here by some servers, and given less by others.
+                with contextlib.suppress(UnauthorizedError, DeniedError):
+                    return await self._fetch(challenge, wants)
             return await self._fetch(challenge, scopes)
 
     async def _fetch(self, challenge: Challenge, scopes: frozenset[Scope]) -> str:
-        credentials = await self._known()
-        steps = exchange(challenge, scopes, credentials)
+        credentials = await self._known(scopes)
+        if isinstance(credentials, Credential) and credentials.is_bearer:
+            return f"Bearer {credentials.secret}"
+        token = await self._exchanged(challenge, scopes, credentials)
+        header = f"Bearer {token.value}"
+        until = self._clock.monotonic() + token.life_s * _MARGIN
+        self._tokens[scopes] = _Held(header, until)
+        return header
+
+    async def _exchanged(
+        self, challenge: Challenge, scopes: frozenset[Scope], credentials: Credentials | None
+    ) -> Token:
+        steps = exchange(challenge, scopes, credentials, host=self._host)
         request = next(steps)
         token: Token | None = None
         while token is None:
@@ -133,23 +188,26 @@ class Authorizer:
             except StopIteration as end:
                 token = end.value
         if token.refresh and credentials is not None and credentials.is_token:
-            self._credentials = Credential(secret=token.refresh, is_token=True)
-        header = f"Bearer {token.value}"
-        until = self._clock.monotonic() + token.life_s * _MARGIN
-        self._tokens[scopes] = _Held(header, until)
-        return header
+            self._renewed = Credential(secret=token.refresh, is_token=True)
+        return token
 
-    async def _known(self) -> Credentials | None:
-        if not self._is_asked:
-            self._credentials = await self._keychain.credentials(self._host)
-            self._is_asked = True
-        return self._credentials
+    async def _known(self, scopes: frozenset[Scope]) -> Credentials | None:
+        only = next(iter(scopes)) if len(scopes) == 1 else Scope("", frozenset())
+        # The keychain remembers what it may: some helpers give passwords for minutes only.
+        found = await self._keychain.credentials(self._host, only.repository, only.actions)
+        if found is not None and found.is_token and self._renewed is not None:
+            return self._renewed
+        return found
 
 
 def _demanded(challenge: Challenge) -> list[Scope]:
     """Return the scopes of a challenge; what is not about repositories is left out."""
+    return _scopes(challenge.parameters.get("scope", "").split())
+
+
+def _scopes(texts: Iterable[str]) -> list[Scope]:
     found: list[Scope] = []
-    for text in challenge.parameters.get("scope", "").split():
+    for text in texts:
         kind, _, rest = text.partition(":")
         name, _, actions = rest.rpartition(":")
         if kind == "repository" and name and actions:

@@ -1,8 +1,8 @@
 """Blobs of a repository (OCI distribution-spec v1.1, "Pushing blobs", "Pulling blobs").
 
-* The order of a push: is it there, can it be mounted, upload (POST, then PUT of the whole).
-* Uploads are monolithic: chunked ones do not work everywhere (spec/registry 2.6).
-* An upload that broke may have been completed: ask before starting a new one from the beginning.
+* The order of a push: is it there, can it be mounted, upload (`bakex.registry.uploads`).
+* What was pushed may take a moment to become visible; that is waited for, but not for long.
+* A small blob is checked before any of it is handed out, and fetched again if it was damaged.
 * A download that broke goes on with a range request; no byte is handed out twice.
 """
 
@@ -10,37 +10,38 @@ from __future__ import annotations
 
 import asyncio
 import re
+from functools import partial
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from bakex.errors import (
     BakexError,
     ContentNotFoundError,
+    DigestMismatchError,
     RegistryError,
     SizeMismatchError,
     UnauthorizedError,
 )
-from bakex.oci.verified import closing
+from bakex.oci.verified import check, closing
 from bakex.registry.errors import refused
-from bakex.registry.retry import RETRIED
+from bakex.registry.request import Request
+from bakex.registry.retry import THROTTLED
 from bakex.registry.tokens import pull, push, union
-from bakex.registry.transport import Request
-from bakex.registry.urls import join, with_digest
+from bakex.registry.uploads import Uploads
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
     from bakex.model.descriptor import Descriptor
     from bakex.model.digest import Digest
+    from bakex.registry.download import Download
     from bakex.registry.errors import Answer
+    from bakex.registry.request import Body
     from bakex.registry.site import Site
-    from bakex.registry.tokens import Scope
-    from bakex.registry.transport import Body, Download, Transport
+    from bakex.registry.transport import Transport
 
 _SMALL = 64 << 10  # below this size asking first costs as much as sending
-_LARGE = 8 << 20
-_SESSION_LOST = frozenset({400, 404, 416})
-_COMMIT_S = 600.0  # registries on object stores copy the whole blob before they answer
+_PROGRESS = 64 << 10  # so much more of a blob makes a broken download worth new attempts
 
 
 class Blobs:
@@ -51,32 +52,44 @@ class Blobs:
         self._site = site
         self._path = path
         self._place = f"{site.host}/{path}"
+        self._uploads = Uploads(transport, site, path)
         self._present: set[Digest] = set()
+        self._doubtful: set[Digest] = set()
         self._locks: dict[Digest, asyncio.Lock] = {}
 
     async def exists(self, descriptor: Descriptor) -> bool:
         """Return whether a blob is there, with the right size."""
         digest = descriptor.digest
-        answer = await self._transport.request(
-            self._site,
-            Request(
-                method="HEAD",
-                target=f"/v2/{self._path}/blobs/{digest}",
-                action="look for a blob in",
-                place=self._place,
-                # A push asks with the token it will need anyway.
-                scopes=frozenset({push(self._path) if digest in self._locks else pull(self._path)}),
-            ),
+        # What was just pushed is there, whatever the first answers say.
+        waits = self._transport.policy.settle_s if digest in self._present else ()
+        for wait_s in (*waits, None):
+            answer = await self._head(digest)
+            if answer.status not in {200, 404}:
+                raise refused(answer, "look for a blob in", self._place)
+            if answer.status == 200 and _fits(answer, descriptor):
+                self._note(digest)
+                return True
+            if wait_s is not None:
+                await self._transport.clock.sleep(wait_s)
+        self._present.discard(digest)
+        return False
+
+    def forget(self, digest: Digest) -> None:
+        """Take it for unknown whether a blob is there: the registry says that it is not."""
+        self._present.discard(digest)
+        self._doubtful.add(digest)
+
+    async def _head(self, digest: Digest) -> Answer:
+        request = Request(
+            method="HEAD",
+            target=f"/v2/{self._path}/blobs/{digest}",
+            action="look for a blob in",
+            place=self._place,
+            scopes=frozenset({pull(self._path)}),
+            # Most who ask want to push what is missing.
+            wants=frozenset({push(self._path)}),
         )
-        if answer.status == 404:
-            return False
-        if answer.status != 200:
-            raise refused(answer, "look for a blob in", self._place)
-        length = answer.headers.get("content-length", "")
-        if length.isdigit() and int(length) != descriptor.size:
-            return False
-        self._note(digest)
-        return True
+        return await self._transport.request(self._site, request)
 
     async def push(self, descriptor: Descriptor, content: Body) -> None:
         """Store a blob; `content` makes checked iterators. See `Repository.push`."""
@@ -84,15 +97,47 @@ class Blobs:
         async with self._locks.setdefault(digest, asyncio.Lock()):
             if digest in self._present:
                 return
-            if descriptor.size >= _SMALL and await self.exists(descriptor):
+            asks = descriptor.size >= _SMALL or digest in self._doubtful
+            if asks and await self.exists(descriptor):
                 return
             mounted, location = await self._mount(digest)
             if not mounted:
-                await self._upload(descriptor, content, location)
+                await self._uploads.upload(
+                    descriptor,
+                    content,
+                    location=location,
+                    is_there=partial(self.exists, descriptor),
+                )
+            self._doubtful.discard(digest)
             self._note(digest)
+
+    async def check_push(self) -> None:
+        """Open an upload and give it up. See `Repository.check_push`."""
+        # What was asked is known by now.
+        await self._uploads.give_up(await self._uploads.begin())
 
     async def fetch(self, descriptor: Descriptor) -> AsyncGenerator[bytes, None]:
         """Yield a blob. See `Repository.fetch`."""
+        if descriptor.size > _SMALL:
+            async with closing(self._fetch(descriptor)) as chunks:
+                async for chunk in chunks:
+                    yield chunk
+            return
+        for chunk in await self._small(descriptor):
+            yield chunk
+
+    async def _small(self, descriptor: Descriptor) -> list[bytes]:
+        attempts = self._transport.attempts()
+        while True:
+            try:
+                return [chunk async for chunk in check(self._fetch(descriptor), descriptor)]
+            except (DigestMismatchError, SizeMismatchError) as error:
+                try:
+                    await attempts.again(RegistryError(error.summary, transient=True))
+                except RegistryError:
+                    raise error from None
+
+    async def _fetch(self, descriptor: Descriptor) -> AsyncGenerator[bytes, None]:
         position = reached = 0
         attempts = self._transport.attempts()
         waits = iter(self._transport.policy.settle_s)
@@ -115,7 +160,9 @@ class Blobs:
                 continue
             except RegistryError as error:
                 failure = error
-            if position > reached:  # a slow network is no reason to give up on a large layer
+            if (
+                position >= reached + _PROGRESS
+            ):  # a slow network is no reason to give up on a large layer
                 reached, attempts = position, self._transport.attempts()
             await attempts.again(failure)
 
@@ -152,96 +199,39 @@ class Blobs:
                 f"{descriptor.digest} has {position} bytes in {self._place}"
                 f" instead of the announced {descriptor.size}"
             )
-        if answer.status in RETRIED:
+        if answer.status in THROTTLED:
             self._transport.cool(self._site, answer)
         return refused(answer, "pull a blob from", self._place)
 
     async def _mount(self, digest: Digest) -> tuple[bool, str]:
         """Try to take a blob over; returns whether that worked, or else a session to upload to."""
         home = self._site.homes.get(digest, self._path)
-        if home == self._path:
+        if home == self._path or (home, self._path) in self._site.closed_homes:
             return False, ""
         mount, source = quote(str(digest), safe=""), quote(home, safe="")
         try:
-            answer = await self._post(
+            answer = await self._uploads.post(
                 f"?mount={mount}&from={source}", union([push(self._path), pull(home)])
             )
         except UnauthorizedError:
+            self._site.closed_homes.add((home, self._path))
             return False, ""
         if answer.status == 201:
             return True, ""
         if answer.status == 202:
-            return False, self._location(answer)
+            return False, self._uploads.location(answer)
+        if answer.status in {401, 403}:
+            self._site.closed_homes.add((home, self._path))
         return False, ""
-
-    async def _upload(self, descriptor: Descriptor, content: Body, location: str) -> None:
-        attempts = self._transport.attempts()
-        while True:
-            target = location or await self._session()
-            location = ""
-            try:
-                answer = await self._put(target, descriptor, content)
-            except RegistryError as error:
-                failure = error
-            else:
-                if answer.status in {201, 204}:
-                    return
-                failure = refused(answer, "push a blob to", self._place)
-                # The session is gone, or the content was damaged on its way: what was sent is known
-                # to be right, because `content` checks it.
-                failure.transient = failure.transient or answer.status in _SESSION_LOST
-            await attempts.again(failure)
-            # It may have been completed although the answer never came.
-            if await self.exists(descriptor):
-                return
-
-    async def _session(self) -> str:
-        answer = await self._post("", frozenset({push(self._path)}))
-        if answer.status != 202:
-            raise refused(answer, "push a blob to", self._place)
-        return self._location(answer)
-
-    async def _post(self, query: str, scopes: frozenset[Scope]) -> Answer:
-        return await self._transport.request(
-            self._site,
-            Request(
-                method="POST",
-                target=f"/v2/{self._path}/blobs/uploads/{query}",
-                action="push a blob to",
-                place=self._place,
-                scopes=scopes,
-            ),
-        )
-
-    async def _put(self, location: str, descriptor: Descriptor, content: Body) -> Answer:
-        request = Request(
-            method="PUT",
-            target=with_digest(location, str(descriptor.digest)),
-            action="push a blob to",
-            place=self._place,
-            scopes=frozenset({push(self._path)}),
-            headers={"Content-Type": "application/octet-stream"},
-            body=content,
-            length=descriptor.size,
-            replay=False,
-            read_s=_COMMIT_S,
-        )
-        if descriptor.size < _LARGE:
-            return await self._transport.request(self._site, request)
-        async with self._site.large:
-            return await self._transport.request(self._site, request)
-
-    def _location(self, answer: Answer) -> str:
-        location = answer.headers.get("location", "")
-        if not location:
-            raise RegistryError(
-                f"cannot push a blob to {self._place}: the registry named no upload location"
-            )
-        return join(answer.url, location, self._site.base, "upload location")
 
     def _note(self, digest: Digest) -> None:
         self._present.add(digest)
         self._site.homes.setdefault(digest, self._path)
+
+
+def _fits(answer: Answer, descriptor: Descriptor) -> bool:
+    length = answer.headers.get("content-length", "")
+    return not length.isdigit() or int(length[:20]) == descriptor.size
 
 
 def _first(download: Download) -> int:

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from bakex.errors import RegistryError
+from bakex.model.reference import Reference
+from bakex.model.secrets import SecretValue
 from bakex.registry.connections import Connections
+from bakex.registry.hosts import Hosts, check_blocked
 from bakex.registry.repository import Repository
 from bakex.registry.retry import RetryPolicy
 from bakex.registry.site import Site
+from bakex.registry.source import Source
 from bakex.registry.transport import Transport
 
 if TYPE_CHECKING:
@@ -16,7 +23,9 @@ if TYPE_CHECKING:
 
     from bakex.config import Settings
     from bakex.interfaces import Clock, Keychain
-    from bakex.model.reference import Reference
+
+
+_REACH_S = 5.0  # seconds; a registry that only the nodes reach is left to them
 
 
 class RegistryClient:
@@ -30,6 +39,7 @@ class RegistryClient:
         clock: Clock,
         policy: RetryPolicy | None = None,
         certificates: Sequence[Path] | None = None,
+        hosts: Hosts | None = None,
     ) -> None:
         """Take what it works with; nothing is opened yet.
 
@@ -39,11 +49,18 @@ class RegistryClient:
             clock: For waits and the life of tokens.
             policy: When requests are sent again.
             certificates: Instead of the usual directories of hosts' certificates.
+            hosts: What is configured about registries; None to read the usual files.
         """
+        self._hosts = hosts or Hosts(settings)
         self._keychain = keychain
         self._clock = clock
-        connections = Connections(settings, certificates=certificates)
-        self._transport = Transport(connections, clock=clock, policy=policy or RetryPolicy())
+        connections = Connections(settings, self._hosts, certificates=certificates)
+        policy = policy or RetryPolicy()
+        self._transport = Transport(connections, clock=clock, policy=policy)
+        # A mirror that does not work is not waited for: there is another place to ask.
+        self._hasty = Transport(
+            connections, clock=clock, policy=replace(policy, attempts=2, held=1, settle_s=())
+        )
         self._sites: dict[str, Site] = {}
         self._repositories: dict[str, Repository] = {}
 
@@ -54,23 +71,72 @@ class RegistryClient:
             reference: Its tag and digest do not matter.
             insecure: Allow unverified TLS and plain HTTP for the host, from now on. Plain HTTP is
                 always allowed for this machine itself.
+
+        Raises:
+            ConfigError: The host is blocked, or the configuration cannot be read.
         """
-        site = self._sites.get(reference.host)
-        if site is None:
-            site = Site(
-                reference.host,
-                keychain=self._keychain,
-                clock=self._clock,
-                ask=self._transport.ask,
-            )
-            self._sites[reference.host] = site
-        site.insecure = site.insecure or insecure
+        rule = self._hosts.rule(reference)
+        check_blocked(rule, reference)
+        return self._repository(reference, insecure=insecure or rule.insecure)
+
+    def source(self, reference: Reference, *, insecure: bool = False) -> Source:
+        """Return where to read a reference from: its mirrors, then its own repository.
+
+        Nothing is to be written there; what was just pushed is read through `repository`.
+
+        Args:
+            reference: Its tag and digest may decide which mirrors are asked.
+            insecure: As for `repository`.
+
+        Raises:
+            ConfigError: The reference is blocked, or the configuration cannot be read.
+        """
+        *mirrors, own = self._hosts.endpoints(reference)
+        found: list[Repository] = []
+        for mirror in mirrors:
+            there = Reference.parse(mirror.name)
+            site = self._site(there.host, insecure=mirror.insecure)
+            found.append(Repository(self._hasty, site, there.path))
+        place = Reference.parse(own.name)
+        found.append(self._repository(place, insecure=insecure or own.insecure))
+        return Source(found)
+
+    async def token_server(self, host: str) -> str:
+        """Return the URL of a host's token server (`bakex.interfaces.TokenSource`)."""
+        site = self._site(host, insecure=False)
+        try:
+            async with asyncio.timeout(_REACH_S):
+                await self._transport.open(site)
+        except (RegistryError, TimeoutError):
+            return ""
+        return site.auth.realm
+
+    async def issue(
+        self, host: str, service: str, scopes: Sequence[str]
+    ) -> tuple[SecretValue, float]:
+        """Get a token for somebody else (`bakex.interfaces.TokenSource`)."""
+        site = self._site(host, insecure=False)
+        await self._transport.open(site)
+        token = await site.auth.issue(service, scopes)
+        return SecretValue(token.value.encode()), token.life_s
+
+    def _repository(self, reference: Reference, *, insecure: bool) -> Repository:
+        site = self._site(reference.host, insecure=insecure)
         found = self._repositories.get(reference.repository)
         if found is None:
             found = Repository(self._transport, site, reference.path)
             self._repositories[reference.repository] = found
         return found
 
+    def _site(self, host: str, *, insecure: bool) -> Site:
+        site = self._sites.get(host)
+        if site is None:
+            site = Site(host, keychain=self._keychain, clock=self._clock, ask=self._transport.ask)
+            self._sites[host] = site
+        site.insecure = site.insecure or insecure
+        return site
+
     async def aclose(self) -> None:
         """Drop the connections; safe to repeat."""
         await self._transport.aclose()
+        await self._hasty.aclose()

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from bakex.config import Settings
+    from bakex.registry.hosts import Hosts
 
 _KEEPALIVE_S = 30.0
 _SINGLE = httpx.Limits(
@@ -28,15 +29,18 @@ _SINGLE = httpx.Limits(
 class Connections:
     """Opens connections as the settings say."""
 
-    def __init__(self, settings: Settings, *, certificates: Sequence[Path] | None = None) -> None:
+    def __init__(
+        self, settings: Settings, hosts: Hosts, *, certificates: Sequence[Path] | None = None
+    ) -> None:
         """Take the settings; nothing is opened yet.
 
         Args:
             settings: For proxies and certificates.
+            hosts: For more certificates.
             certificates: Instead of the usual directories of hosts' certificates.
         """
         self._environ = settings.environ
-        self._contexts = Contexts(settings, certificates)
+        self._contexts = Contexts(settings, certificates, trust=hosts.trust)
         self._unverified: set[tuple[str, str, int]] = set()
         self.transport = Lanes(self.connect)
 

@@ -12,11 +12,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Credential:
-    """Implements `bakex.interfaces.Credentials`; `repr` shows neither name nor secret."""
+    """Implements `bakex.interfaces.Credentials`; `repr` shows neither name nor secret.
+
+    Attributes:
+        is_bearer: The secret is a token for the registry itself, to be sent as it is.
+    """
 
     username: str = field(default="", repr=False)
     secret: str = field(default="", repr=False)
     is_token: bool = False
+    is_bearer: bool = False
 
 
 def basic(credentials: Credentials) -> str:

@@ -96,6 +96,7 @@ def refused(answer: Answer, action: str, place: str) -> RegistryError:
         summary,
         status=status,
         transient=status in RETRIED,
+        codes=tuple(codes),
         detail=_detail(answer),
         hint=_hint(answer, place),
     )

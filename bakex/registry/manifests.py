@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING
 from bakex.errors import (
     ContentError,
     ContentNotFoundError,
-    DeniedError,
+    DigestMismatchError,
     MediaTypeError,
+    MissingPartsError,
     RegistryError,
 )
 from bakex.model.descriptor import Descriptor
-from bakex.model.digest import Digest
+from bakex.model.digest import Digest, is_digest
 from bakex.model.media_types import (
     DOCKER_LIST,
     DOCKER_MANIFEST,
@@ -30,20 +31,21 @@ from bakex.model.media_types import (
 from bakex.oci.copy import once
 from bakex.oci.verified import check, parse_document
 from bakex.registry.errors import refused
+from bakex.registry.request import Request
 from bakex.registry.tokens import pull, push
-from bakex.registry.transport import Request
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
     from bakex.registry.errors import Answer
     from bakex.registry.site import Site
+    from bakex.registry.tokens import Scope
     from bakex.registry.transport import Transport
 
 # Without all of them in one header, docker-registry answers 404 for an OCI index.
 _ACCEPT = f"{OCI_INDEX}, {DOCKER_LIST}, {OCI_MANIFEST}, {DOCKER_MANIFEST}, */*;q=0.1"
 _REMEMBERED = 256  # documents of one repository, 4 MiB at most, a few KiB as a rule
-_IMMUTABLE = frozenset({400, 403, 405, 409, 412})  # spec/registry 2.10: ECR, Harbor, Hub, others
+_LACKING = frozenset({"MANIFEST_BLOB_UNKNOWN", "BLOB_UNKNOWN", "MANIFEST_UNKNOWN"})
 
 
 class Manifests:
@@ -58,108 +60,112 @@ class Manifests:
 
     async def fetch(self, descriptor: Descriptor) -> AsyncGenerator[bytes, None]:
         """Yield a document. See `Repository.fetch`."""
-        known = self._known.get(descriptor.digest)
+        yield await self._read(descriptor.digest)
+
+    async def _read(self, digest: Digest) -> bytes:
+        known = self._known.get(digest)
         if known is not None:
-            yield known
-            return
-        answer = await self._get(str(descriptor.digest))
-        for wait_s in self._transport.policy.settle_s:
-            if answer.status != 404:
-                break
-            await self._transport.clock.sleep(wait_s)
-            answer = await self._get(str(descriptor.digest))
-        if answer.status == 404:
-            raise ContentNotFoundError(f"{descriptor.digest} is not in {self._place}")
-        if answer.status != 200:
-            raise refused(answer, "pull from", f"{self._place}@{descriptor.digest}")
-        self._remember(answer.body)
-        yield answer.body
+            return known
+        attempts = self._transport.attempts()
+        waits = iter(self._transport.policy.settle_s)
+        while True:
+            answer = await self.get(str(digest))
+            if answer.status == 404:
+                if (wait_s := next(waits, None)) is None:
+                    raise ContentNotFoundError(f"{digest} is not in {self._place}")
+                await self._transport.clock.sleep(wait_s)
+                continue
+            if answer.status != 200:
+                raise refused(answer, "pull from", f"{self._place}@{digest}")
+            if Digest.of(answer.body, digest.algorithm) == digest:
+                self._remember(digest, answer.body)
+                return answer.body
+            try:  # It may have been damaged on its way, or be the page of a proxy.
+                await attempts.again(RegistryError("damaged", transient=True))
+            except RegistryError:
+                raise DigestMismatchError(f"{self._place} has something else as {digest}") from None
 
     async def exists(self, descriptor: Descriptor) -> bool:
         """Return whether a document is there, with the right size."""
-        known = self._known.get(descriptor.digest)
-        if known is not None:
-            return len(known) == descriptor.size
-        answer = await self._head(str(descriptor.digest))
+        name = str(descriptor.digest)
+        answer = await self.head(name, wants=push(self._path))
+        if descriptor.digest in self._known:
+            for wait_s in self._transport.policy.settle_s:
+                if answer.status != 404:
+                    break
+                await self._transport.clock.sleep(wait_s)
+                answer = await self.head(name, wants=push(self._path))
         if answer.status == 404:
+            self._known.pop(descriptor.digest, None)
             return False
         if answer.status != 200:
             raise refused(answer, "look for a manifest in", self._place)
         length = answer.headers.get("content-length", "")
-        return not length.isdigit() or int(length) == descriptor.size
+        return not length.isdigit() or int(length[:20]) == descriptor.size
 
-    async def push(self, descriptor: Descriptor, raw: bytes) -> None:
-        """Store a document by its digest; its children must be there."""
+    async def push(self, descriptor: Descriptor, raw: bytes) -> bool:
+        """Store a document by its digest; its children must be there.
+
+        Returns:
+            Whether the registry has taken note of the document's subject, if it has one.
+        """
         if descriptor.digest in self._known:
-            return
+            return True
         if len(raw) > MAX_MANIFEST_SIZE:
             raise ContentError(f"{descriptor.digest} is larger than registries take")
-        answer = await self._put(descriptor.media_type, raw, str(descriptor.digest))
+        place = f"{self._place}@{descriptor.digest}"
+        answer = await self.put(descriptor.media_type, raw, str(descriptor.digest))
         for wait_s in self._transport.policy.settle_s:
-            if "MANIFEST_BLOB_UNKNOWN" not in answer.codes:
+            if not lacks_parts(answer):
                 break
             await self._transport.clock.sleep(wait_s)
-            answer = await self._put(descriptor.media_type, raw, str(descriptor.digest))
-        self._check_stored(answer, descriptor, f"{self._place}@{descriptor.digest}")
-        self._remember(raw)
+            answer = await self.put(descriptor.media_type, raw, str(descriptor.digest))
+        if lacks_parts(answer):
+            failure = refused(answer, "push to", place)
+            raise MissingPartsError(
+                failure.summary, status=answer.status, codes=answer.codes, detail=failure.detail
+            )
+        if not took(answer, descriptor, place):
+            await self._check_kept(descriptor, place)
+        self._remember(descriptor.digest, raw)
+        return "oci-subject" in answer.headers
 
-    def _remember(self, raw: bytes) -> None:
-        """Keep a document that is known to be there; its own digest is what it is found by."""
+    async def _check_kept(self, descriptor: Descriptor, place: str) -> None:
+        """Make sure that a document is there as it was sent, whatever the answer's header says."""
+        try:
+            await self._read(descriptor.digest)
+        except ContentError as error:
+            raise MediaTypeError(
+                f"the registry changed what was pushed to {place}", detail=error.summary
+            ) from None
+
+    def forget(self, digest: Digest) -> None:
+        """Take it for unknown whether a document is there."""
+        self._known.pop(digest, None)
+
+    def _remember(self, digest: Digest, raw: bytes) -> None:
         if len(self._known) < _REMEMBERED:
-            self._known[Digest.of(raw)] = raw
+            self._known[digest] = raw
 
     async def resolve(self, name: str) -> Descriptor:
         """Return what a tag or digest stands for. See `Repository.resolve`."""
-        answer = await self._head(name)
+        answer = await self.head(name)
         if answer.status != 200:
-            raise refused(answer, "find", self._named(name))
+            raise refused(answer, "find", self.named(name))
         headers = answer.headers
         kind = headers.get("content-type", "").partition(";")[0].strip()
         digest, length = headers.get("docker-content-digest", ""), headers.get("content-length", "")
         if ":" in name:
             digest = name
-        if digest and length.isdigit() and is_document(kind):
-            return Descriptor(media_type=kind, digest=Digest.parse(digest), size=int(length))
-        return await self._resolve_by_content(name)
+        if is_digest(digest) and length.isdigit() and is_document(kind):
+            return Descriptor(media_type=kind, digest=Digest.parse(digest), size=int(length[:20]))
+        return await self.resolve_by_content(name)
 
-    async def tag(self, descriptor: Descriptor, name: str) -> None:
-        """Point a tag at a document, and make sure that it does. See `Repository.tag`."""
-        raw = b"".join([chunk async for chunk in check(self.fetch(descriptor), descriptor)])
-        place = self._named(name)
-        answer = await self._put(descriptor.media_type, raw, name)
-        if answer.status in _IMMUTABLE and await self._is_other(name, descriptor):
-            raise DeniedError(
-                f"cannot move the tag {place}: it exists, and the registry refused to change it",
-                status=answer.status,
-                detail=answer.message,
-                hint="choose another tag, or allow the registry to overwrite this one",
-            )
-        self._check_stored(answer, descriptor, place)
-        for wait_s in (*self._transport.policy.settle_s, None):
-            if not await self._is_other(name, descriptor, missing=True):
-                return
-            if wait_s is not None:
-                await self._transport.clock.sleep(wait_s)
-        raise RegistryError(
-            f"cannot move the tag {place}: the registry took it but it stands for something else"
-        )
-
-    async def _is_other(self, name: str, descriptor: Descriptor, *, missing: bool = False) -> bool:
-        """Return whether a tag stands for something else; `missing` is the result for no tag."""
-        answer = await self._head(name)
-        if answer.status == 404:
-            return missing
+    async def resolve_by_content(self, name: str) -> Descriptor:
+        """Return what a tag or digest stands for, by reading it."""
+        answer = await self.get(name)
         if answer.status != 200:
-            raise refused(answer, "find", self._named(name))
-        digest: str = answer.headers.get("docker-content-digest", "")
-        if not digest:
-            digest = str((await self._resolve_by_content(name)).digest)
-        return digest != str(descriptor.digest)
-
-    async def _resolve_by_content(self, name: str) -> Descriptor:
-        answer = await self._get(name)
-        if answer.status != 200:
-            raise refused(answer, "find", self._named(name))
+            raise refused(answer, "find", self.named(name))
         kind = answer.headers.get("content-type", "").partition(";")[0].strip()
         document = parse_document(answer.body, kind if is_document(kind) else "")
         found = document.descriptor
@@ -170,47 +176,59 @@ class Manifests:
             pass
         return wanted
 
-    def _check_stored(self, answer: Answer, descriptor: Descriptor, place: str) -> None:
-        if answer.status not in {201, 202}:
-            raise refused(answer, "push to", place)
-        stored = answer.headers.get("docker-content-digest", "")
-        same_kind = stored.partition(":")[0] == descriptor.digest.algorithm
-        if same_kind and stored != str(descriptor.digest):
-            raise MediaTypeError(
-                f"the registry changed what was pushed to {place}",
-                detail=f"It has {stored} instead of {descriptor.digest}.",
-            )
-
-    def _named(self, name: str) -> str:
+    def named(self, name: str) -> str:
+        """Return a tag or digest with its repository, for messages."""
         return f"{self._place}{'@' if ':' in name else ':'}{name}"
 
-    async def _head(self, name: str) -> Answer:
-        return await self._ask("HEAD", name)
+    async def head(self, name: str, *, wants: Scope | None = None) -> Answer:
+        """Ask about a tag or digest; `wants` is what to get a token for if there is none yet."""
+        return await self._ask("HEAD", name, wants)
 
-    async def _get(self, name: str) -> Answer:
-        return await self._ask("GET", name)
+    async def get(self, name: str) -> Answer:
+        """Ask for a tag or digest."""
+        return await self._ask("GET", name, None)
 
-    async def _ask(self, method: str, name: str) -> Answer:
+    async def _ask(self, method: str, name: str, wants: Scope | None) -> Answer:
         request = Request(
             method=method,
             target=f"/v2/{self._path}/manifests/{name}",
             action="pull from",
-            place=self._named(name),
+            place=self.named(name),
             scopes=frozenset({pull(self._path)}),
+            wants=frozenset() if wants is None else frozenset({wants}),
             headers={"Accept": _ACCEPT},
             limit=MAX_MANIFEST_SIZE,
         )
         return await self._transport.request(self._site, request)
 
-    async def _put(self, media_type: str, raw: bytes, name: str) -> Answer:
+    async def put(self, media_type: str, raw: bytes, name: str) -> Answer:
+        """Send a document under a tag or digest; `name` may have a query."""
         request = Request(
             method="PUT",
             target=f"/v2/{self._path}/manifests/{name}",
             action="push to",
-            place=self._named(name),
+            place=self.named(name),
             scopes=frozenset({push(self._path)}),
             headers={"Content-Type": media_type},
             body=partial(once, raw),
             length=len(raw),
         )
         return await self._transport.request(self._site, request)
+
+
+def lacks_parts(answer: Answer) -> bool:
+    """Return whether a registry refused a document because it lacks what that refers to."""
+    return not _LACKING.isdisjoint(answer.codes) and answer.status in {400, 404}
+
+
+def took(answer: Answer, descriptor: Descriptor, place: str) -> bool:
+    """Return whether the answer to a push names the digest of what was pushed, or none.
+
+    Raises:
+        RegistryError: It was refused.
+    """
+    if answer.status not in {201, 202}:
+        raise refused(answer, "push to", place)
+    stored = answer.headers.get("docker-content-digest", "")
+    same_kind = stored.partition(":")[0] == descriptor.digest.algorithm
+    return not same_kind or stored == str(descriptor.digest)

@@ -30,6 +30,7 @@ class RetryPolicy:
 
     Attributes:
         attempts: Requests in all, the first one included.
+        held: How often a request may be told to come back later.
         base_s: The longest wait before the second attempt; doubles with every attempt.
         cap_s: The longest wait before any attempt, but for Retry-After.
         longest_s: The longest Retry-After that is obeyed; for more the request fails at once.
@@ -39,6 +40,7 @@ class RetryPolicy:
     """
 
     attempts: int = 6
+    held: int = 25
     base_s: float = 0.1
     cap_s: float = 20.0
     longest_s: float = 300.0
@@ -59,22 +61,33 @@ class Attempts:
         self._clock = clock
         self._started = clock.monotonic()
         self._made = 0
+        self._held = 0
 
-    async def again(self, failure: RegistryError, wait_s: float | None = None) -> None:
+    async def again(
+        self, failure: RegistryError, wait_s: float | None = None, *, held: bool = False
+    ) -> None:
         """Wait before the next attempt.
 
         Args:
             failure: Why the last attempt failed; raised when there is no next one.
             wait_s: How long the server asked to wait; None for the policy's own delay.
+            held: The server only said "not now": with many requests that can happen to the same
+                one again and again, so it has a count of its own.
 
         Raises:
             RegistryError: The failure: it is not transient, or there were enough attempts.
         """
-        delay = self._policy.delay(self._made) if wait_s is None else wait_s
-        self._made += 1
+        delay = self._policy.delay(self._held if held else self._made)
+        if wait_s is not None:
+            # Not in the same instant, even if the server would allow that.
+            delay = max(wait_s, min(delay, self._policy.base_s))
+        if held:
+            self._held += 1
+        else:
+            self._made += 1
         left = self._started + self._policy.budget_s - self._clock.monotonic()
-        over = self._made >= self._policy.attempts or delay > left
-        if not failure.transient or over or delay > self._policy.longest_s:
+        over = self._made >= self._policy.attempts or self._held >= self._policy.held
+        if not failure.transient or over or delay > min(left, self._policy.longest_s):
             raise failure
         await self._clock.sleep(delay)
 
@@ -85,6 +98,11 @@ class Gate:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._until = 0.0
+
+    @property
+    def is_open(self) -> bool:
+        """Whether requests may go now."""
+        return self._until <= self._clock.monotonic()
 
     def close(self, seconds: float) -> None:
         """Let nobody through for some time from now on; never shortens an earlier wait."""
@@ -106,11 +124,10 @@ def retry_after(value: str, now: datetime) -> float | None:
         return float(text[:9])
     try:
         date = email.utils.parsedate_to_datetime(text)
-    except ValueError:
+        return max(0.0, (date - now).total_seconds())
+    except (ValueError, TypeError, OverflowError):
+        # TypeError: a date without a time zone, which HTTP does not have.
         return None
-    if date.tzinfo is None:
-        return None
-    return max(0.0, (date - now).total_seconds())
 
 
 def too_long(failure: RegistryError, wait_s: float) -> RegistryError:

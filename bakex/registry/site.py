@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from bakex.model.reference import HUB, is_loopback
 from bakex.registry.auth import Authorizer
 from bakex.registry.retry import Gate
+from bakex.registry.slots import Slots
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -30,6 +31,12 @@ class Site:
         base: ``https://host``; empty until the first request found out.
         insecure: Unverified TLS and plain HTTP were allowed for it.
         homes: Repositories known to hold a blob, to mount it from.
+        closed_homes: Pairs of repositories: from the first one nothing can be mounted into the
+            second.
+        chunk: Bytes of one request of an upload; 0 for all at once.
+        least_chunk: The fewest bytes of a chunk that it takes, but for the last one.
+        has_referrers: Whether it lists what refers to a manifest; None if that is not known yet.
+        takes_tag_lists: Whether one request can set several tags; None if that is not known yet.
         slots: Limits requests.
         large: Limits uploads of large blobs.
         opening: Held while `base` is being found out.
@@ -52,7 +59,11 @@ class Site:
         self.auth = Authorizer(host, keychain=keychain, clock=clock, ask=ask_here)
         self.gate = Gate(clock)
         self.homes: dict[Digest, str] = {}
-        self.slots = asyncio.Semaphore(_REQUESTS)
+        self.closed_homes: set[tuple[str, str]] = set()
+        self.slots = Slots(self.gate, _REQUESTS)
+        self.chunk = self.least_chunk = 0
+        self.has_referrers: bool | None = None
+        self.takes_tag_lists: bool | None = None
         self.large = asyncio.Semaphore(_LARGE)
         self.opening = asyncio.Lock()
 

@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bakex.errors import ConfigError
+from bakex.registry.hosts import Trust
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from bakex.config import Settings
 
@@ -33,15 +34,23 @@ def certificate_roots(settings: Settings) -> tuple[Path, ...]:
 class Contexts:
     """Makes the context of each host once; they are expensive."""
 
-    def __init__(self, settings: Settings, roots: Sequence[Path] | None = None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        roots: Sequence[Path] | None = None,
+        *,
+        trust: Callable[[str], Trust] | None = None,
+    ) -> None:
         """Take the settings; nothing is read yet.
 
         Args:
             settings: For ``SSL_CERT_FILE`` and the user's directories.
             roots: Instead of `certificate_roots`.
+            trust: Says what else is configured for a host.
         """
         self._environ = settings.environ
         self._roots = certificate_roots(settings) if roots is None else tuple(roots)
+        self._trust = trust
         self._made: dict[tuple[str, bool], ssl.SSLContext] = {}
 
     def of(self, host: str, *, verify: bool = True) -> ssl.SSLContext:
@@ -50,23 +59,30 @@ class Contexts:
         Raises:
             ConfigError: A certificate file cannot be used.
         """
-        directories = [root / host for root in self._roots if (root / host).is_dir()]
-        key = (host if directories else "", verify)
+        trust = self._configured(host)
+        key = (host if trust.authorities or trust.pairs else "", verify)
         if key not in self._made:
-            self._made[key] = self._make(directories, verify=verify)
+            self._made[key] = self._make(trust, verify=verify)
         return self._made[key]
 
-    def _make(self, directories: Sequence[Path], *, verify: bool) -> ssl.SSLContext:
+    def _configured(self, host: str) -> Trust:
+        given = Trust() if self._trust is None else self._trust(host)
+        authorities, pairs = list(given.authorities), list(given.pairs)
+        for root in self._roots:
+            authorities += sorted((root / host).glob("*.crt"))
+            pairs += [(c, c.with_suffix(".key")) for c in sorted((root / host).glob("*.cert"))]
+        return Trust(authorities=tuple(authorities), pairs=tuple(pairs))
+
+    def _make(self, trust: Trust, *, verify: bool) -> ssl.SSLContext:
         file = self._environ.get("SSL_CERT_FILE") or None
         directory = self._environ.get("SSL_CERT_DIR") or None
         current = Path(file or directory or ".")
         try:
             context = ssl.create_default_context(cafile=file, capath=directory)
-            for place in directories:
-                for current in sorted(place.glob("*.crt")):
-                    context.load_verify_locations(cafile=current)
-                for current in sorted(place.glob("*.cert")):
-                    context.load_cert_chain(current, current.with_suffix(".key"))
+            for current in trust.authorities:
+                context.load_verify_locations(cafile=current)
+            for current, private in trust.pairs:
+                context.load_cert_chain(current, private)
         except OSError as error:  # ssl.SSLError is one, too
             raise ConfigError(
                 f"cannot use the certificate file {current}", detail=str(error.args[-1])

@@ -16,6 +16,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 from bakex.errors import RegistryError
 from bakex.registry.credential import basic
 from bakex.registry.errors import refused
+from bakex.registry.urls import origin
 
 if TYPE_CHECKING:
     from bakex.interfaces import Credentials
@@ -46,6 +47,11 @@ def pull(repository: str) -> Scope:
 def push(repository: str) -> Scope:
     """Return the scope for writing; it includes reading, so one token serves a whole push."""
     return Scope(repository, frozenset({"pull", "push"}))
+
+
+def delete(repository: str) -> Scope:
+    """Return the scope for removing tags and manifests."""
+    return Scope(repository, frozenset({"pull", "delete"}))
 
 
 def union(scopes: Iterable[Scope]) -> frozenset[Scope]:
@@ -91,9 +97,19 @@ class Token:
 
 
 def exchange(
-    challenge: Challenge, scopes: frozenset[Scope], credentials: Credentials | None
+    challenge: Challenge,
+    scopes: frozenset[Scope],
+    credentials: Credentials | None,
+    *,
+    host: str,
 ) -> Generator[TokenRequest, Answer, Token]:
     """Ask for a token; yields requests, takes their answers, returns the token.
+
+    Args:
+        challenge: Where, and for which service.
+        scopes: What it is to be good for.
+        credentials: Who asks; None for nobody in particular.
+        host: The registry, for messages.
 
     Raises:
         UnauthorizedError: The credentials are not good.
@@ -102,7 +118,7 @@ def exchange(
     realm = challenge.parameters.get("realm", "")
     service = challenge.parameters.get("service", "")
     texts = sorted(str(scope) for scope in scopes)
-    place = urlsplit(realm).netloc.rpartition("@")[2]
+    place = origin(realm, host)[1]
     if credentials is not None and credentials.is_token:
         form = {
             "grant_type": "refresh_token",
@@ -113,14 +129,14 @@ def exchange(
         }
         answer = yield TokenRequest(method="POST", url=realm, form=urlencode(form).encode())
         if answer.status not in _NO_OAUTH:
-            return _read(answer, place)
+            return _read(answer, place, host)
     named = credentials is not None and credentials.username
     answer = yield TokenRequest(
         method="GET",
         url=_with_query(realm, service, texts),
         authorization=basic(credentials) if credentials is not None and named else "",
     )
-    return _read(answer, place)
+    return _read(answer, place, host)
 
 
 def _with_query(realm: str, service: str, scopes: Iterable[str]) -> str:
@@ -131,9 +147,9 @@ def _with_query(realm: str, service: str, scopes: Iterable[str]) -> str:
     return urlunsplit(parts._replace(query=urlencode(query)))
 
 
-def _read(answer: Answer, place: str) -> Token:
+def _read(answer: Answer, place: str, host: str) -> Token:
     if answer.status != 200:
-        raise refused(answer, "get a token from", place)
+        raise refused(answer, f"get a token from {place} for", host)
     try:
         document: object = json.loads(answer.body)
     except (ValueError, RecursionError):

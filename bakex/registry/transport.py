@@ -4,7 +4,7 @@ Rules (spec/registry 0.2, 2.3, 2.5):
 
 * HTTP/1.1 only, no cookies, no automatic redirects, no compression.
 * A request is sent again after a transient failure only if it may be replayed.
-* 401 leads to one new header for the same request, at most twice; its body is made anew.
+* 401 leads to another header for the same request, a few times at most; its body is made anew.
 * At most five redirects. GET and HEAD follow all kinds, others only 307 and 308. Authorization goes
   to the registry's own origin only.
 * Retry-After holds back every request to the host, not just the one that was refused.
@@ -12,9 +12,8 @@ Rules (spec/registry 0.2, 2.3, 2.5):
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping
+import asyncio
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import TYPE_CHECKING
 
@@ -23,56 +22,28 @@ import httpx
 from bakex._version import __version__
 from bakex.errors import RegistryError
 from bakex.oci.verified import closing
-from bakex.registry.errors import Answer, refused, unreachable
+from bakex.registry.download import Download, whole
+from bakex.registry.errors import refused, unreachable
+from bakex.registry.request import Request, probe
 from bakex.registry.retry import RETRIED, THROTTLED, Attempts, retry_after, too_long
 from bakex.registry.urls import check_peer, join, origin
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
+    from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 
     from bakex.interfaces import Clock
     from bakex.registry.connections import Connections
+    from bakex.registry.errors import Answer
     from bakex.registry.retry import RetryPolicy
     from bakex.registry.site import Site
-    from bakex.registry.tokens import Scope, TokenRequest
-
-Body = Callable[[], AsyncIterator[bytes]]
+    from bakex.registry.tokens import TokenRequest
 
 _MAX_REDIRECTS = 5
-_MAX_401 = 2
-_MAX_BODY = 1 << 20
-_CONNECT_S, _READ_S = 10.0, 60.0
+_MAX_401 = 4  # tokens may be good for a few requests only, and others use them up, too
+_CONNECT_S = 10.0
 _WRITE_S = 120.0  # for one chunk of at most 1 MiB: slow links are no failure
+_UNTOLD = 3  # a server that wants fewer requests and does not say for how long: as after so many
 _SAFE = frozenset({"GET", "HEAD"})
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
-    """A request to a registry.
-
-    Attributes:
-        target: A path below the host's base URL, or an absolute URL that the registry gave.
-        action: For messages, as in "push a blob to".
-        place: For messages: the repository or reference, with its host.
-        scopes: What it needs to be allowed to do.
-        body: Makes a fresh iterator for each attempt; None for no body.
-        length: Bytes of the body; always announced.
-        replay: Whether it may be sent again although it may have had its effect.
-        limit: The most bytes of the answer to take.
-        read_s: How long the server may be silent.
-    """
-
-    method: str
-    target: str
-    action: str
-    place: str
-    scopes: frozenset[Scope] = frozenset()
-    headers: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
-    body: Body | None = None
-    length: int = 0
-    replay: bool = True
-    limit: int = _MAX_BODY
-    read_s: float = _READ_S
 
 
 class Transport:
@@ -108,21 +79,23 @@ class Transport:
         await self.open(site)
         attempts = self.attempts()
         while True:
-            await site.gate.passed()
             try:
                 async with site.slots, self._exchange(site, request) as response:
-                    answer = await _whole(response, request)
+                    answer = await whole(response, request)
+                    if answer.status in THROTTLED:
+                        # Before the slot is free: whoever waits for it must find the gate closed.
+                        self.cool(site, answer)
             except RegistryError as error:
                 if not request.replay:
                     raise
                 await attempts.again(error)
                 continue
             if answer.status not in RETRIED:
+                site.slots.grow()
                 return answer
-            wait_s = self.cool(site, answer)
             if not request.replay:
                 return answer
-            await attempts.again(refused(answer, request.action, request.place), wait_s)
+            await self.again(attempts, answer, request)
 
     @asynccontextmanager
     async def stream(self, site: Site, request: Request) -> AsyncGenerator[Download, None]:
@@ -136,8 +109,18 @@ class Transport:
         async with self._exchange(site, request) as response:
             yield Download(response, request)
 
-    def cool(self, site: Site, answer: Answer) -> float | None:
-        """Return how long a server asks to wait, and hold the other requests back if it throttles.
+    async def again(self, attempts: Attempts, answer: Answer, request: Request) -> None:
+        """Wait before the next attempt, after an answer that says that it may help.
+
+        Raises:
+            RegistryError: There were enough attempts.
+        """
+        wait_s = retry_after(answer.headers.get("retry-after", ""), self.clock.now())
+        failure = refused(answer, request.action, request.place)
+        await attempts.again(failure, wait_s, held=answer.status == 429)
+
+    def cool(self, site: Site, answer: Answer) -> None:
+        """Hold the other requests to a host back that throttles, and send it fewer from now on.
 
         Raises:
             RateLimitedError: It asks for a longer wait than the policy allows.
@@ -145,9 +128,12 @@ class Transport:
         wait_s = retry_after(answer.headers.get("retry-after", ""), self.clock.now())
         if wait_s is not None and wait_s > self.policy.longest_s:
             raise too_long(refused(answer, "use", site.host), wait_s)
-        if wait_s is not None and answer.status in THROTTLED:
+        if wait_s is not None:
             site.gate.close(wait_s)
-        return wait_s
+        if answer.status == 429:
+            site.slots.shrink()
+            if wait_s is None:
+                site.gate.close(self.policy.delay(_UNTOLD))
 
     async def open(self, site: Site) -> None:
         """Find out under which URL a host answers, and how it wants to be convinced; once.
@@ -163,7 +149,8 @@ class Transport:
                 try:
                     await self._find(site)
                 except RegistryError as error:
-                    await attempts.again(error)
+                    await attempts.again(error, held=error.status == 429)
+                    await site.gate.passed()
 
     async def ask(self, site: Site, token: TokenRequest) -> Answer:
         """Send a request to the token server of a host; follows no redirects.
@@ -175,29 +162,28 @@ class Transport:
         headers = {"Authorization": token.authorization} if token.authorization else {}
         if token.form:
             headers["Content-Type"] = "application/x-www-form-urlencoded"
-        request = _probe(token.method, token.url, "get a token for", site.host)
+        request = probe(token.method, token.url, "get a token for", site.host)
         attempts = self.attempts()
         while True:
             try:
                 async with self._sent(request, token.url, headers, token.form) as response:
-                    answer = await _whole(response, request)
+                    answer = await whole(response, request)
             except RegistryError as error:
                 await attempts.again(error)
                 continue
             if answer.status not in RETRIED:
                 return answer
-            wait_s = retry_after(answer.headers.get("retry-after", ""), self.clock.now())
-            await attempts.again(refused(answer, request.action, request.place), wait_s)
+            await self.again(attempts, answer, request)
 
     async def _find(self, site: Site) -> None:
         failures: list[RegistryError] = []
         for base in site.candidates:
             if site.insecure:
                 self._connections.allow_unverified(base)
-            request = _probe("GET", f"{base}/v2/", "reach", site.host)
+            request = probe("GET", f"{base}/v2/", "reach", site.host)
             try:
                 async with self._sent(request, request.target, {}, b"") as response:
-                    answer = await _whole(response, request)
+                    answer = await whole(response, request)
             except RegistryError as error:
                 failures.append(error)
                 continue
@@ -206,7 +192,8 @@ class Transport:
                 failures.append(refused(answer, request.action, request.place))
                 continue
             if answer.status in RETRIED:
-                self.cool(site, answer)
+                if answer.status in THROTTLED:
+                    self.cool(site, answer)
                 raise refused(answer, request.action, request.place)
             if answer.status == 401:
                 site.auth.learn(answer.headers.get_list("www-authenticate"))
@@ -217,10 +204,12 @@ class Transport:
     @asynccontextmanager
     async def _exchange(self, site: Site, request: Request) -> AsyncGenerator[httpx.Response, None]:
         """Send a request as often as authorization takes; the answer may still be 401."""
-        header = await site.auth.header(request.scopes) if request.scopes else ""
+        header = await site.auth.header(request.scopes, request.wants) if request.scopes else ""
         for _ in range(_MAX_401):
             async with self._routed(site, request, header) as response:
-                if response.status_code != 401 or not request.scopes:
+                # Whoever else answers, after a redirect, has no say in where credentials go.
+                own = origin(str(response.url)) == origin(site.base)
+                if response.status_code != 401 or not request.scopes or not own:
                     yield response
                     return
                 challenge = response.headers.get_list("www-authenticate")
@@ -276,82 +265,13 @@ class Transport:
                         connect=_CONNECT_S, read=request.read_s, write=_WRITE_S, pool=None
                     ),
                 )
-                response = await self._client.send(message, stream=True)
-            except (httpx.TransportError, httpx.InvalidURL, OSError) as error:
+                async with asyncio.timeout(request.whole_s):
+                    response = await self._client.send(message, stream=True)
+            except (TimeoutError, httpx.TransportError, httpx.InvalidURL, OSError) as error:
                 raise unreachable(error, request.action, request.place) from None
             stack.push_async_callback(response.aclose)
             yield response
 
 
-class Download:
-    """An answer whose body comes piece by piece."""
-
-    def __init__(self, response: httpx.Response, request: Request) -> None:
-        self._response = response
-        self._request = request
-
-    @property
-    def status(self) -> int:
-        """The HTTP status."""
-        return self._response.status_code
-
-    @property
-    def headers(self) -> httpx.Headers:
-        """The headers."""
-        return self._response.headers
-
-    async def answer(self) -> Answer:
-        """Return the whole answer, for one that turned out not to be what was asked for.
-
-        Raises:
-            RegistryError: The connection broke.
-        """
-        return await _whole(self._response, self._request)
-
-    async def chunks(self) -> AsyncGenerator[bytes, None]:
-        """Yield the body as it comes in: no byte is held back, so a resumed download loses none.
-
-        Raises:
-            RegistryError: The connection broke; transient.
-        """
-        try:
-            async with closing(self._response.aiter_raw()) as chunks:
-                async for chunk in chunks:
-                    yield chunk
-        except (httpx.TransportError, httpx.StreamError, OSError) as error:
-            raise unreachable(error, self._request.action, self._request.place) from None
-
-
-async def _whole(response: httpx.Response, request: Request) -> Answer:
-    download = Download(response, request)
-    announced = response.headers.get("content-length", "")
-    body = bytearray()
-    if request.method != "HEAD":
-        if announced.isdigit() and int(announced) > request.limit:
-            raise _too_large(request)
-        async with closing(download.chunks()) as chunks:
-            async for chunk in chunks:
-                body += chunk
-                if len(body) > request.limit:
-                    raise _too_large(request)
-    return Answer(
-        status=response.status_code,
-        headers=response.headers,
-        url=str(response.url),
-        body=bytes(body),
-        authorized="authorization" in response.request.headers,
-    )
-
-
-def _too_large(request: Request) -> RegistryError:
-    return RegistryError(
-        f"cannot {request.action} {request.place}: the answer has more than {request.limit} bytes"
-    )
-
-
 def _follows(method: str, status: int) -> bool:
     return status in {307, 308} or (method in _SAFE and status in {301, 302, 303})
-
-
-def _probe(method: str, url: str, action: str, place: str) -> Request:
-    return Request(method=method, target=url, action=action, place=place)

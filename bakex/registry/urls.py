@@ -65,8 +65,14 @@ def join(url: str, location: str, base: str, what: str) -> str:
     """Return the absolute form of a Location header, checked by `check_peer`.
 
     The location stays as it was sent: signatures and repeated parameters do not survive parsing.
+
+    Raises:
+        RegistryError: It is malformed, or may not be followed.
     """
-    joined = urljoin(url, location)
+    try:
+        joined = urljoin(url, location)
+    except ValueError:
+        raise RegistryError(f"{urlsplit(base).netloc} sent a malformed {what}") from None
     check_peer(joined, base, what)
     return joined
 

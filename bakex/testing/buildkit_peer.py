@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from grpclib.client import Stream
+    from grpclib.server import Handler
 
 
 class _PeerProtocol(WireProtocol):
@@ -165,3 +166,29 @@ class UpgradeServer(asyncio.Protocol):
         """Pass the end of congestion on."""
         if self._inner is not None:
             self._inner.resume_writing()
+
+
+class Recorded(WireProtocol):
+    """A server's connection that the daemon can drop."""
+
+    def __init__(self, handler: Handler, transports: list[asyncio.BaseTransport]) -> None:
+        super().__init__(handler, client=False)
+        self._transports = transports
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Remember the connection."""
+        self._transports.append(transport)
+        super().connection_made(transport)
+
+
+class Rude(asyncio.Protocol):
+    """Closes a connection as soon as something is said."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Wait for a word."""
+        self._transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        """Hang up."""
+        del data
+        self._transport.close()

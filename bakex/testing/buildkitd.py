@@ -21,8 +21,8 @@ from multidict import MultiDict
 from bakex._pb import bk_pb2 as pb
 from bakex.model.node import Wire
 from bakex.session.tunnel import Tunnel
-from bakex.session.wire import RawCodec, RawDetailsCodec, WireProtocol
-from bakex.testing.buildkit_peer import Peer, UpgradeServer, peer_protocol
+from bakex.session.wire import RawCodec, RawDetailsCodec
+from bakex.testing.buildkit_peer import Peer, Recorded, Rude, UpgradeServer, peer_protocol
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -31,8 +31,11 @@ if TYPE_CHECKING:
 
     from grpclib.server import Stream
 
+    from bakex.session.wire import WireProtocol
+
     RawStream = Stream[bytes, bytes]
     Script = Callable[["Build"], Awaitable[Mapping[str, str]]]
+    Frontend = Callable[["Build", pb.GatewaySolveRequest], Awaitable[pb.Result]]
 
 _CONTROL = "/moby.buildkit.v1.Control/"
 _BRIDGE = "/moby.buildkit.v1.frontend.LLBBridge/"
@@ -44,6 +47,7 @@ CAPABILITIES = frozenset(
         "exporter.sourcedateepoch",
         "gateway.warnings",
         "source.ocilayout",
+        "exec.meta.ulimit",
     }
 )
 
@@ -124,11 +128,18 @@ async def succeed(build: Build) -> Mapping[str, str]:
     return {}
 
 
+async def describe_nothing(build: Build, request: pb.GatewaySolveRequest) -> pb.Result:
+    """Return no steps and no answers: the frontend of a daemon that was given none."""
+    del build, request
+    return pb.Result()
+
+
 class FakeBuildkitd:
     """The daemon; an asynchronous context manager that listens within its block.
 
     Attributes:
         script: What a solve does; returns the exporters' response or raises `failure`.
+        frontend: What LLBBridge.Solve does in a build; returns the result or raises `failure`.
         workers: What ListWorkers answers.
         capabilities: What LLBBridge.Ping answers.
         builds: All solves, in order, without those that only ask for capabilities.
@@ -145,6 +156,7 @@ class FakeBuildkitd:
         self.path = path
         self.wire = wire
         self.script: Script = succeed
+        self.frontend: Frontend = describe_nothing
         self.workers = [worker()]
         self.capabilities = CAPABILITIES
         self.builds: list[Build] = []
@@ -197,7 +209,7 @@ class FakeBuildkitd:
 
     def _accept(self) -> asyncio.Protocol:
         if self.hang_up:
-            return _Rude()
+            return Rude()
         if self.wire is Wire.BUILDKIT:
             return self._control()
         return UpgradeServer(self._upgraded, self._transports)
@@ -211,6 +223,7 @@ class FakeBuildkitd:
             _CONTROL + "Status": (self._status, replies),
             _CONTROL + "Session": (self._session, Cardinality.STREAM_STREAM),
             _BRIDGE + "Ping": (self._ping, unary),
+            _BRIDGE + "Solve": (self._bridge_solve, unary),
             _BRIDGE + "Return": (self._return, unary),
         }
         mapping = {
@@ -218,7 +231,7 @@ class FakeBuildkitd:
         }
         handler = Handler(mapping, RawCodec(), RawDetailsCodec(), _DispatchServerEvents())
         self._handlers.append(handler)
-        return _Recorded(handler, self._transports)
+        return Recorded(handler, self._transports)
 
     def _upgraded(self, path: str, headers: MultiDict[str]) -> asyncio.Protocol | None:
         """Return the protocol that takes over after an upgrade; None for an unknown path."""
@@ -350,31 +363,15 @@ class FakeBuildkitd:
         caps.append(pb.APICap(id="disabled.one", enabled=False))
         await _reply(stream, pb.PongResponse(llb_caps=caps))
 
+    async def _bridge_solve(self, stream: RawStream) -> None:
+        request = await _request(stream, pb.GatewaySolveRequest)
+        result = await self.frontend(await self._job(_build_id(stream)), request)
+        await _reply(stream, pb.GatewaySolveResponse(result=result))
+
     async def _return(self, stream: RawStream) -> None:
         await _request(stream, pb.ReturnRequest)
         (await self._job(_build_id(stream))).returned.set()
         await _reply(stream, pb.Empty())
-
-
-class _Recorded(WireProtocol):
-    """A server's connection that the daemon can drop."""
-
-    def __init__(self, handler: Handler, transports: list[asyncio.BaseTransport]) -> None:
-        super().__init__(handler, client=False)
-        self._transports = transports
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transports.append(transport)
-        super().connection_made(transport)
-
-
-class _Rude(asyncio.Protocol):
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = transport
-
-    def data_received(self, data: bytes) -> None:
-        del data
-        self._transport.close()
 
 
 def _build_id(stream: RawStream) -> str:

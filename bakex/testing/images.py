@@ -7,6 +7,7 @@ import hashlib
 import io
 import json
 import tarfile
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 _OCI_LAYER = "application/vnd.oci.image.layer.v1.tar+gzip"
 _DOCKER_LAYER = "application/vnd.docker.image.rootfs.diff.tar.gzip"
 _IN_TOTO = "application/vnd.in-toto+json"
+_PREDICATE = "in-toto.io/predicate-type"
 _UNKNOWN = {"architecture": "unknown", "os": "unknown"}
 
 
@@ -98,17 +100,27 @@ async def put_image(
 async def put_attested(
     store: Store,
     platform: str = "linux/amd64",
+    *,
+    predicate: Mapping[str, Any] | None = None,
     **image: Any,  # noqa: ANN401 - as put_image
 ) -> Descriptor:
-    """Store an image with an attestation, and return the index of both, as BuildKit makes it."""
+    """Store an image with an attestation, and return the index of both, as BuildKit makes it.
+
+    Args:
+        store: Where it goes.
+        platform: As in `put_image`.
+        predicate: What the provenance says besides the platform.
+        image: As in `put_image`.
+    """
     manifest = await put_image(store, platform, **image)
     statement = {
         "_type": "https://in-toto.io/Statement/v0.1",
         "subject": [{"name": "_", "digest": {"sha256": manifest.digest.hex}}],
         "predicateType": "https://slsa.dev/provenance/v0.2",
-        "predicate": {"platform": platform},
+        "predicate": {"platform": platform, **(predicate or {})},
     }
-    layer = await put_blob(store, json.dumps(statement).encode(), _IN_TOTO)
+    blob = await put_blob(store, json.dumps(statement).encode(), _IN_TOTO)
+    layer = replace(blob, annotations={_PREDICATE: str(statement["predicateType"])})
     config = {**_UNKNOWN, "rootfs": {"type": "layers", "diff_ids": [str(layer.digest)]}}
     described = await put_blob(store, json.dumps(config).encode(), OCI_CONFIG)
     document = {

@@ -25,7 +25,10 @@ class StaticKeychain:
         """Know the credentials for one more host."""
         self._known[host] = credentials
 
-    async def credentials(self, host: str) -> Credentials | None:
-        """Return what the table has for a host."""
+    async def credentials(
+        self, host: str, repository: str = "", actions: frozenset[str] = frozenset()
+    ) -> Credentials | None:
+        """Return what the table has for a host, whatever it is for."""
+        del repository, actions
         self.asked.append(host)
         return self._known.get(host)

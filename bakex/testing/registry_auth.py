@@ -49,6 +49,11 @@ class RegistryAuth:
     )
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
+    @property
+    def is_bearer(self) -> bool:
+        """Whether requests need tokens."""
+        return self.access is Access.TOKEN
+
     def check(self, header: str, repository: str, action: str, realm: str) -> None:
         """Let a request pass.
 

@@ -22,8 +22,18 @@ class Fault:
         status: Answer with this instead of serving the request; 0 to serve it.
         body: The body of that answer.
         headers: Of any answer; None removes one.
-        reset: ``before``: drop the connection before the body of the request is read. ``after``:
-            serve the request, then drop the connection instead of answering.
+        reset: ``before``: drop the connection before the body of the request is read. ``body``:
+            drop it after `after` bytes of that body, which are served. ``after``: serve the
+            request, then drop the connection instead of answering.
+        after: See `reset`.
+        early: Answer without reading the body of the request, and close the connection.
+        keep: Serve only so many bytes of the request's body, as if it had no more; -1 for all.
+        query: Serve the request with this query; None for its own.
+        garbage: Send this instead of an answer, and close the connection.
+        elsewhere: ``redirect``: answer with a redirect to another server of the same registry.
+            ``location``: let the answer's Location lead there.
+        location: ``relative``: without the host. ``opaque``: with parameters that do not survive
+            being read and written again.
         truncate: Send so many bytes of the answer's body, then drop the connection; -1 for all.
         corrupt: Flip a bit in the first byte of the answer's body.
         corrupt_request: Flip a bit in the first byte of the request's body.
@@ -37,6 +47,13 @@ class Fault:
     body: bytes = b""
     headers: Mapping[str, str | None] = field(default_factory=dict[str, "str | None"])
     reset: str = ""
+    after: int = 0
+    early: bool = False
+    keep: int = -1
+    query: str | None = None
+    garbage: bytes = b""
+    elsewhere: str = ""
+    location: str = ""
     truncate: int = -1
     corrupt: bool = False
     corrupt_request: bool = False

@@ -75,14 +75,18 @@ class Outgoing:
 class Routes:
     """Serves requests from content."""
 
-    def __init__(self, content: RegistryContent, *, check_accept: bool = True) -> None:
+    def __init__(
+        self, content: RegistryContent, *, check_accept: bool = True, tag_lists: bool = False
+    ) -> None:
         """Take the content.
 
         Args:
             content: What there is.
             check_accept: Whether a manifest of a type that the client did not ask for is 404.
+            tag_lists: Whether one request can set several tags (``?tag=a&tag=b``).
         """
         self._content = content
+        self._tag_lists = tag_lists
         self._check_accept = check_accept
 
     def serve(self, request: Incoming) -> Outgoing:
@@ -184,6 +188,11 @@ class Routes:
             raw = request.text(MAX_MANIFEST)
             digest = self._content.put_manifest(repository, reference, kind, raw)
             answer = _created(f"/v2/{repository}/manifests/{digest}", digest)
+            if self._tag_lists and ":" in reference:
+                names = parse_qs(request.query).get("tag", [])
+                for name in names:
+                    self._content.put_manifest(repository, name, kind, raw)
+                answer.headers["OCI-Tag"] = ", ".join(names)
             if subject := json.loads(raw).get("subject"):
                 answer.headers["OCI-Subject"] = subject["digest"]
             return answer

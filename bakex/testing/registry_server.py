@@ -25,6 +25,7 @@ _CHUNK = 1 << 18
 _LINGER_NONE = struct.pack("ii", 1, 0)  # closing sends a reset
 _TLS_HANDSHAKE = b"\x16"  # the first byte of every TLS connection
 _PLAIN = b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+_OPAQUE = "sig=a%2Fb%2Bc%3D&dup=1&dup=2&empty="
 _DRAINED = 64 << 20  # a larger unwanted body costs the connection
 
 
@@ -50,6 +51,11 @@ class Seen:
 Serve = Callable[[Incoming], Outgoing]
 Take = Callable[[str], Fault]
 Note = Callable[[Seen], None]
+Sent = Callable[[Incoming, Outgoing], None]
+
+
+def _unseen(request: Incoming, answer: Outgoing) -> None:
+    del request, answer
 
 
 class RegistryServer(ThreadingHTTPServer):
@@ -65,6 +71,8 @@ class RegistryServer(ThreadingHTTPServer):
         serve: Serve,
         take: Take,
         note: Note,
+        sent: Sent | None = None,
+        elsewhere: str = "",
         certificate: Path | None = None,
     ) -> None:
         """Listen.
@@ -74,6 +82,8 @@ class RegistryServer(ThreadingHTTPServer):
             serve: Answers requests.
             take: Says what goes wrong with a request, given as ``METHOD /path?query``.
             note: Is told of every request before it is answered.
+            sent: Is told of every answer that a client gets.
+            elsewhere: The URL of another server for the same content, for faults.
             certificate: PEM file with a key and a certificate, to speak TLS.
         """
         self._tls: ssl.SSLContext | None = None
@@ -83,9 +93,26 @@ class RegistryServer(ThreadingHTTPServer):
         self.serve = serve
         self.take = take
         self.note = note
+        self.sent: Sent = sent or _unseen
+        self.elsewhere = elsewhere
         self._open: set[socket.socket] = set()
         self._guard = threading.Lock()
         super().__init__(address, _Handler)
+
+    def change(self, answer: Outgoing, fault: Fault, target: str) -> None:
+        """Change where an answer leads, as a fault says."""
+        if fault.elsewhere == "redirect":
+            answer.status, answer.body = 307, b""
+            answer.headers["Location"] = f"{self.elsewhere}{target}"
+        location = answer.headers.get("Location", "")
+        parts = urlsplit(location)
+        rest = parts.path + (f"?{parts.query}" if parts.query else "")
+        if location and fault.elsewhere == "location":
+            answer.headers["Location"] = f"{self.elsewhere}{rest}"
+        if location and fault.location == "relative":
+            answer.headers["Location"] = rest
+        if location and fault.location == "opaque":
+            answer.headers["Location"] = f"{location}{'&' if parts.query else '?'}{_OPAQUE}"
 
     def get_request(self) -> tuple[socket.socket, Any]:
         """Accept a connection; the thread that will serve it does the handshake."""
@@ -164,12 +191,17 @@ class _Handler(BaseHTTPRequestHandler):
         fault = self._registry.take(f"{self.command} {self.path}")
         if fault.reset == "before":
             self._note(0)
-            self._drop()
+            self.drop()
+        if fault.garbage:
+            self._note(0)
+            self.wfile.write(fault.garbage)
+            self.close_connection = True
+            return
         answer = self._answer(fault)
         # Noted before it is sent, so that whoever has the answer finds the note.
         self._note(0 if fault.reset else answer.status)
         if fault.reset:
-            self._drop()
+            self.drop()
         self._send(answer, fault)
 
     def _note(self, status: int) -> None:
@@ -178,15 +210,14 @@ class _Handler(BaseHTTPRequestHandler):
         self._registry.note(seen)
 
     def _answer(self, fault: Fault) -> Outgoing:
-        body = _Body(self, corrupt=fault.corrupt_request)
+        body = _Body(self, fault)
         parts = urlsplit(self.path)
+        headers = {name.lower(): ", ".join(self.headers.get_all(name, [])) for name in self.headers}
         request = Incoming(
             method=self.command,
             path=parts.path,
-            query=parts.query,
-            headers={
-                name.lower(): ", ".join(self.headers.get_all(name, [])) for name in self.headers
-            },
+            query=parts.query if fault.query is None else fault.query,
+            headers=headers if fault.keep < 0 else _shortened(headers, fault.keep),
             body=body.chunks,
         )
         try:
@@ -197,7 +228,13 @@ class _Handler(BaseHTTPRequestHandler):
         except Refusal as refusal:
             headers = {"Content-Type": "application/json", **refusal.headers}
             answer = Outgoing(status=refusal.status, headers=headers, body=refusal.body)
-        body.drain()
+        if fault.early:
+            self.close_connection = True
+        else:
+            body.drain()
+        self._registry.change(answer, fault, self.path)
+        if not fault.reset:
+            self._registry.sent(request, answer)
         for name, value in fault.headers.items():
             if value is None:
                 answer.headers.pop(name, None)
@@ -229,24 +266,34 @@ class _Handler(BaseHTTPRequestHandler):
             self.connection.shutdown(socket.SHUT_RDWR)
             raise _DroppedError
 
-    def _drop(self) -> None:
+    def drop(self) -> None:
+        """Reset the connection."""
         self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_NONE)
         self.close_connection = True
         raise _DroppedError
 
 
 class _Body:
-    """The body of a request, whichever way its length is told."""
+    """The body of a request, whichever way its length is told, and what a fault leaves of it."""
 
-    def __init__(self, handler: _Handler, *, corrupt: bool) -> None:
+    def __init__(self, handler: _Handler, fault: Fault) -> None:
         self._handler = handler
-        self._corrupt = corrupt
+        self._fault = fault
         self._left: Iterator[bytes] = self._raw()
 
     def chunks(self) -> Iterator[bytes]:
+        seen, corrupt = 0, self._fault.corrupt_request
         for chunk in self._left:
-            yield _flipped(chunk) if self._corrupt else chunk
-            self._corrupt = False
+            served = _flipped(chunk) if corrupt else chunk
+            corrupt = False
+            if self._fault.keep >= 0:
+                served = served[: max(0, self._fault.keep - seen)]
+            if self._fault.reset == "body" and seen + len(chunk) > self._fault.after:
+                yield served[: self._fault.after - seen]
+                self._handler.drop()
+            seen += len(chunk)
+            if served:
+                yield served
 
     def drain(self) -> None:
         """Read what nobody wanted, so that the next request starts where it should."""
@@ -279,6 +326,17 @@ class _Body:
                 raise _DroppedError
             size -= len(chunk)
             yield chunk
+
+
+def _shortened(headers: dict[str, str], length: int) -> dict[str, str]:
+    """Return the headers of a request whose body is only so long."""
+    first = headers.get("content-range", "").partition("-")[0]
+    changed = {"content-length": str(length)}
+    if not length:
+        headers = {name: value for name, value in headers.items() if name != "content-range"}
+    elif first:
+        changed["content-range"] = f"{first}-{int(first) + length - 1}"
+    return headers | changed
 
 
 def _pieces(answer: Outgoing) -> Iterator[bytes]:

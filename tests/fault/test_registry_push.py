@@ -69,6 +69,9 @@ SURVIVED = {
     "tag not seen yet": Fault(match=f"HEAD .*{MANIFEST}latest", status=404, times=2),
     "no digest in answers": Fault(match="/v2/", headers={"Docker-Content-Digest": None}, times=99),
     "an answer cut short": Fault(match="/token", truncate=5),
+    "another digest in answers": Fault(
+        match=f"PUT .*{MANIFEST}", headers={"Docker-Content-Digest": "sha256:" + "0" * 64}, times=99
+    ),
 }
 FATAL = {
     "denied at POST": Fault(match="POST .*/blobs", status=403, times=99),
@@ -86,11 +89,6 @@ FATAL = {
         match="POST .*/blobs", status=307, headers={"Location": "file:///etc"}, times=99
     ),
     "no location": Fault(match="POST .*/blobs", headers={"Location": None}, times=99),
-    "another digest": Fault(
-        match=f"PUT .*{MANIFEST}",
-        headers={"Docker-Content-Digest": "sha256:" + "0" * 64},
-        times=99,
-    ),
 }
 
 

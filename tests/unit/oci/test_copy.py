@@ -7,7 +7,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bakex.errors import ContentError, ContentNotFoundError, DigestMismatchError
+from bakex.errors import (
+    ContentError,
+    ContentNotFoundError,
+    DigestMismatchError,
+    MissingPartsError,
+)
 from bakex.model.digest import Digest
 from bakex.model.documents import encode
 from bakex.model.media_types import OCI_INDEX, is_document
@@ -15,6 +20,7 @@ from bakex.oci.copy import copy, push_document, walk
 from bakex.oci.layout import OciLayout
 from bakex.oci.memory import MemoryStore
 from bakex.oci.validate import validate
+from bakex.oci.verified import parse_document
 from bakex.testing.images import put_attested, put_blob, put_image
 
 if TYPE_CHECKING:
@@ -141,3 +147,45 @@ async def test_a_leaf_can_be_walked() -> None:
     store = MemoryStore()
     blob = await put_blob(store, b"x", "x/y")
     assert list((await walk(store, blob)).blobs) == [blob.digest]
+
+
+class Forgetful(Recording):
+    """Loses what a document refers to, and says so."""
+
+    def __init__(self, times: int) -> None:
+        super().__init__()
+        self.times = times
+
+    async def push(
+        self, descriptor: Descriptor, content: Callable[[], AsyncIterator[bytes]]
+    ) -> None:
+        if is_document(descriptor.media_type) and self.times:
+            self.times -= 1
+            raw = b"".join([chunk async for chunk in content()])
+            for child in parse_document(raw).children:
+                self.blobs.pop(child.digest, None)
+            raise MissingPartsError("some parts are missing")
+        await super().push(descriptor, content)
+
+
+async def test_parts_that_were_lost_are_copied_again() -> None:
+    source = MemoryStore()
+    root = await put_attested(source)
+    target = Forgetful(2)
+    await copy(source, target, root)
+    await validate(target, root, contents=True)
+    with pytest.raises(MissingPartsError):
+        await copy(source, Forgetful(99), root)
+
+
+async def test_small_blobs_of_manifests_that_are_there_are_not_sent_again() -> None:
+    source = MemoryStore()
+    root = await put_attested(source)
+    target = Recording()
+    await copy(source, target, root)
+    target.pushed.clear()
+    # One blob is gone although its manifest is there.
+    lost = next(iter((await walk(source, root)).blobs))
+    del target.blobs[lost]
+    await copy(source, target, root)
+    assert target.pushed == [lost]

@@ -56,6 +56,14 @@ async def test_an_index_gives_images_and_attestations() -> None:
     assert part.attestations == part.document.attestations
 
 
+async def test_what_a_node_says_about_its_export_is_left_out() -> None:
+    store = MemoryStore()
+    image = await put_image(store)
+    root = replace(image, annotations={"org.opencontainers.image.created": "2026-01-01T00:00:00Z"})
+    part = await collect(store, root, platform=AMD64)
+    assert part.images[0].descriptor.annotations == {}
+
+
 async def test_nested_indexes_are_flattened_but_not_without_end() -> None:
     store = MemoryStore()
     inner = await put_attested(store)
@@ -95,3 +103,30 @@ async def test_what_is_missing_is_named() -> None:
     del store.blobs[image.digest]
     with pytest.raises(ContentNotFoundError, match=image.digest.hex):
         await collect(store, image, platform=AMD64)
+
+
+WINDOWS = Platform.parse("windows/amd64")
+VERSION = {"os.version": "10.0.20348.2", "os.features": ["win32k"]}
+
+
+async def test_version_and_features_of_the_system_come_from_the_config() -> None:
+    store = MemoryStore()
+    image = await put_image(store, "windows/amd64", config=VERSION)
+    entry = listed(image, os="windows", architecture="amd64")
+    root = await put_index(store, entry)
+    (found,) = (await collect(store, root, platform=WINDOWS)).images
+    assert found.descriptor.to_json()["platform"] == {
+        "architecture": "amd64",
+        "os": "windows",
+        **VERSION,
+    }
+
+
+async def test_another_version_than_in_the_config_is_an_error() -> None:
+    store = MemoryStore()
+    image = await put_image(store, "windows/amd64", config=VERSION)
+    entry = listed(image, os="windows", architecture="amd64")
+    entry["platform"]["os.version"] = "10.0.1"
+    root = await put_index(store, entry)
+    with pytest.raises(ContentError, match=r"listed for the version 10\.0\.1 of its system"):
+        await collect(store, root, platform=WINDOWS)

@@ -12,6 +12,7 @@ from bakex.errors import OutputError
 from bakex.model.node import NodeName, Speed
 from bakex.model.plan import Cell, CellId
 from bakex.model.platform import Platform
+from bakex.model.publication import PublishPolicy
 from bakex.model.reference import Reference
 from bakex.model.result import PushImage, SaveImage, SaveTar, SaveTree, StoreImage
 from bakex.model.target import Target
@@ -19,6 +20,7 @@ from bakex.oci.copy import copy
 from bakex.oci.layout import OciLayout
 from bakex.oci.memory import MemoryStore
 from bakex.outputs.catalogue import exporter
+from bakex.outputs.tagging import Tagging
 from bakex.registry.client import RegistryClient
 from bakex.testing.clock import ManualClock
 from bakex.testing.images import layer_tar, put_attested, put_image
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
     from bakex.interfaces import Finished
     from bakex.model.descriptor import Descriptor
     from bakex.model.outputs import Output
+    from bakex.model.publication import Publication
     from bakex.model.result import ExportRequest
 
 NODE = NodeName("near")
@@ -119,6 +122,16 @@ class Bench:
     ) -> Finished:
         cells = list(zip(self.cells(target), roots, strict=True))
         return await exporter(output.type).finish(target, output, cells, self.desk)
+
+    async def publish(self, finished: Finished, **policy: Any) -> list[Publication]:
+        """Make an output visible, its tags included."""
+        places = list(await finished.publish())
+        tagging = Tagging(
+            finished.moves, self.desk.registry, policy=PublishPolicy(**policy), seen={}
+        )
+        await tagging.prepare()
+        await tagging.move()
+        return [*places, *tagging.publications]
 
     async def hand_over(self, cell: Cell, request: ExportRequest | None) -> Descriptor | None:
         """Do what a node does for a request."""

@@ -35,6 +35,6 @@ def test_a_cell_without_an_image_is_a_bug(bench: Bench) -> None:
 async def test_a_publication_names_platforms_as_people_do(bench: Bench) -> None:
     image = await put_image(MemoryStore())
     images = {Platform.parse("linux/arm/v7"): image}
-    place = published(bench.target(), "oci", "x", image, images, unchanged=True)
+    place = published(bench.target(), "oci", "x", image, images)
     assert place.platforms == {"linux/arm/v7": image}
-    assert (place.target, place.unchanged) == ("app", True)
+    assert (place.target, place.unchanged) == ("app", False)

@@ -15,5 +15,5 @@ async def test_nothing_is_asked_for_and_nothing_is_made(bench: Bench) -> None:
     assert bench.requests(target, output) == [None]
     finished = await bench.finish(target, output)
     assert finished.root is None
-    assert not finished.moves_tags
+    assert finished.moves == ()
     assert await finished.publish() == ()

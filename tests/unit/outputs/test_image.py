@@ -10,14 +10,12 @@ import pytest
 from bakex.errors import (
     ContentError,
     InternalError,
-    RegistryError,
-    UnsupportedOutputError,
 )
 from bakex.model.media_types import OCI_INDEX, OCI_MANIFEST
 from bakex.model.outputs import Output
 from bakex.model.reference import Reference
 from bakex.model.result import PushImage, SaveImage, StoreImage
-from bakex.outputs.image import publishing_order
+from bakex.outputs.image import destinations, lacks_name
 from bakex.testing.registry import FakeRegistry, Fault
 
 if TYPE_CHECKING:
@@ -42,7 +40,7 @@ def test_a_push_asks_every_node_to_push_by_digest(bench: Bench) -> None:
     )
     [request] = bench.requests(bench.target(tags=tags), output)
     assert request == PushImage(
-        repositories=("ghcr.io/acme/app", "quay.io/acme/app"),
+        repositories=("ghcr.io/acme/app",),
         insecure=True,
         names=tags,
         attrs={"compression": "zstd"},
@@ -54,7 +52,8 @@ def test_a_push_asks_every_node_to_push_by_digest(bench: Bench) -> None:
     [
         (("localhost:5000/app",), True),
         (("127.0.0.1:5000/a1", "[::1]:5000/b1"), True),
-        (("127.0.0.1:5000/a1", "ghcr.io/b1"), False),
+        (("127.0.0.1:5000/a1", "ghcr.io/b1"), True),
+        (("ghcr.io/b1", "127.0.0.1:5000/a1"), False),
         (("ghcr.io/b1",), False),
     ],
 )
@@ -67,9 +66,25 @@ def test_plain_http_is_for_this_machine(
 
 
 @pytest.mark.parametrize("output", [PUSH, REGISTRY])
-def test_a_push_needs_a_name(bench: Bench, output: Output) -> None:
-    with pytest.raises(UnsupportedOutputError, match="a push needs a name"):
-        bench.requests(bench.target(), output)
+async def test_a_push_without_a_name_goes_nowhere(bench: Bench, output: Output) -> None:
+    target = bench.target()
+    assert bench.requests(target, output) == [None]
+    finished = await bench.finish(target, output)
+    assert (finished.root, finished.moves, await finished.publish()) == (None, (), ())
+    assert lacks_name(target, output)
+    assert destinations(target, output) == ()
+
+
+def test_destinations_are_what_is_pushed_to(bench: Bench) -> None:
+    target = bench.target(tags=("ghcr.io/acme/app", "quay.io/app:2"))
+    flags = {"registry.insecure": "true", "push-by-digest": "true"}
+    found = destinations(target, Output(type="registry", attrs=flags))
+    assert found == (
+        (Reference("ghcr.io", "acme/app", "latest"), True, True),
+        (Reference("quay.io", "app", "2"), True, True),
+    )
+    assert destinations(target, KEEP) == ()
+    assert destinations(target, Output(type="local", dest="out")) == ()
 
 
 @pytest.mark.parametrize("output", [PUSH, REGISTRY])
@@ -80,7 +95,7 @@ async def test_several_platforms_become_an_index(
     bench.attested = True
     target = bench.target(platforms=BOTH, tags=(f"{name}:1", f"{name}:latest"))
     finished = await bench.finish(target, output)
-    assert finished.moves_tags
+    assert [str(move.reference) for move in finished.moves] == [f"{name}:1", f"{name}:latest"]
     assert registry.content.tags("acme/app") == []
     assert finished.root is not None
     assert finished.root.media_type == OCI_INDEX
@@ -91,14 +106,14 @@ async def test_several_platforms_become_an_index(
         "unknown",
         "unknown",
     ]
-    published = await finished.publish()
+    published = await bench.publish(finished)
     assert [(p.kind, p.place, p.unchanged) for p in published] == [
         ("registry", f"{name}:1", False),
         ("registry", f"{name}:latest", False),
     ]
     assert list(published[0].platforms) == list(BOTH)
     assert registry.content.tags("acme/app") == ["1", "latest"]
-    again = await finished.publish()
+    again = await bench.publish(finished)
     assert all(p.unchanged for p in again)
 
 
@@ -107,14 +122,14 @@ async def test_a_lone_image_stays_a_manifest(bench: Bench, registry: FakeRegistr
     finished = await bench.finish(target, REGISTRY)
     assert finished.root is not None
     assert finished.root.media_type == OCI_MANIFEST
-    await finished.publish()
+    await bench.publish(finished)
     assert pushed(registry, "app", "1")["mediaType"] == OCI_MANIFEST
 
 
 async def test_annotations_of_the_index_are_written(bench: Bench, registry: FakeRegistry) -> None:
     notes = ("index:a=b", "manifest-descriptor[linux/arm64]:c=d", "manifest:e=f")
     target = bench.target(platforms=BOTH, tags=(f"{registry.host}/app:1",), annotations=notes)
-    await (await bench.finish(target, REGISTRY)).publish()
+    await bench.publish(await bench.finish(target, REGISTRY))
     index = pushed(registry, "app", "1")
     assert index["annotations"] == {"a": "b"}
     assert [e.get("annotations") for e in index["manifests"]] == [{"c": "d"}, None]
@@ -124,7 +139,7 @@ async def test_every_repository_gets_everything(bench: Bench, registry: FakeRegi
     with FakeRegistry() as other:
         tags = (f"{registry.host}/a1:1", f"{registry.host}/b1:1", f"{other.host}/c1:1")
         finished = await bench.finish(bench.target(platforms=BOTH, tags=tags), REGISTRY)
-        published = await finished.publish()
+        published = await bench.publish(finished)
         assert finished.root is not None
         assert [p.place for p in published] == list(tags)
         for where, name in ((registry, "a1"), (registry, "b1"), (other, "c1")):
@@ -133,10 +148,10 @@ async def test_every_repository_gets_everything(bench: Bench, registry: FakeRegi
 
 async def test_tags_that_are_right_do_not_move(bench: Bench, registry: FakeRegistry) -> None:
     target = bench.target(platforms=BOTH, tags=(f"{registry.host}/app:1",))
-    await (await bench.finish(target, REGISTRY)).publish()
+    await bench.publish(await bench.finish(target, REGISTRY))
     finished = await bench.finish(target, REGISTRY)
     registry.log.clear()
-    [publication] = await finished.publish()
+    [publication] = await bench.publish(finished)
     assert publication.unchanged
     assert registry.requests("PUT") == []
 
@@ -156,20 +171,59 @@ async def test_a_name_of_the_output_goes_before_the_tags(
 ) -> None:
     output = Output(type="registry", attrs={"name": f"{registry.host}/other:2"})
     target = bench.target(tags=("ghcr.io/acme/app:1",))
-    [publication] = await (await bench.finish(target, output)).publish()
+    [publication] = await bench.publish(await bench.finish(target, output))
     assert publication.place == f"{registry.host}/other:2"
 
 
-async def test_a_part_that_is_missing_in_one_repository_is_found(
+async def test_other_repositories_of_the_host_get_it_by_mounts(
     bench: Bench, registry: FakeRegistry
 ) -> None:
+    bench.options = {"layers": [{"big": bytes(100_000)}]}
     target = bench.target(platforms=BOTH, tags=(f"{registry.host}/a1:1", f"{registry.host}/b1:1"))
     cells, requests = bench.cells(target), bench.requests(target, REGISTRY)
     roots = [await bench.hand_over(c, r) for c, r in zip(cells, requests, strict=True)]
-    assert roots[0] is not None
-    registry.content.delete_manifest("b1", str(roots[0].digest))
     await bench.forget()
-    with pytest.raises(ContentError, match=rf"is not in {registry.host}/b1"):
+    registry.log.clear()
+    finished = await bench.assemble(target, REGISTRY, roots)
+    assert registry.requests("PUT /v2/a1/blobs") == registry.requests("PUT /v2/b1/blobs") == []
+    assert len(registry.requests("mount=")) == 3  # two configs, one layer
+    await bench.publish(finished)
+    assert registry.content.manifest("b1", "1")[0] == str(finished.moves[0].root.digest)
+
+
+async def test_nothing_moves_to_a_repository_that_has_it(
+    bench: Bench, registry: FakeRegistry
+) -> None:
+    with FakeRegistry() as other:
+        target = bench.target(platforms=BOTH, tags=(f"{registry.host}/a1:1", f"{other.host}/b1:1"))
+        await bench.publish(await bench.finish(target, REGISTRY))
+        await bench.forget()
+        other.log.clear()
+        await bench.publish(await bench.finish(target, REGISTRY))
+        assert other.requests("PUT") == other.requests("POST") == []
+
+
+async def test_a_part_that_is_missing_in_another_repository_is_brought_again(
+    bench: Bench, registry: FakeRegistry
+) -> None:
+    target = bench.target(platforms=BOTH, tags=(f"{registry.host}/a1:1", f"{registry.host}/b1:1"))
+    finished = await bench.finish(target, REGISTRY)
+    assert finished.root is not None
+    child = pushed(registry, "b1", str(finished.root.digest))["manifests"][0]["digest"]
+    registry.content.delete_manifest("b1", child)
+    await bench.forget()
+    await bench.finish(target, REGISTRY)
+    assert registry.content.manifest("b1", child)
+
+
+async def test_a_part_that_is_missing_is_found(bench: Bench, registry: FakeRegistry) -> None:
+    target = bench.target(platforms=BOTH, tags=(f"{registry.host}/a1:1",))
+    cells, requests = bench.cells(target), bench.requests(target, REGISTRY)
+    roots = [await bench.hand_over(c, r) for c, r in zip(cells, requests, strict=True)]
+    assert roots[0] is not None
+    registry.content.delete_manifest("a1", str(roots[0].digest))
+    await bench.forget()
+    with pytest.raises(ContentError, match=rf"is not in {registry.host}/a1"):
         await bench.assemble(target, REGISTRY, roots)
     assert registry.content.tags("a1") == []
 
@@ -179,7 +233,7 @@ async def test_what_the_node_pushed_a_moment_ago_is_waited_for(
 ) -> None:
     target = bench.target(platforms=BOTH, tags=(f"{registry.host}/app:1",))
     registry.fail(Fault(match="GET .*/manifests/", status=404, times=2))
-    await (await bench.finish(target, REGISTRY)).publish()
+    await bench.publish(await bench.finish(target, REGISTRY))
 
 
 async def test_an_image_for_another_platform_is_not_published(
@@ -193,30 +247,6 @@ async def test_an_image_for_another_platform_is_not_published(
     with pytest.raises(InternalError, match="app@linux/amd64 handed over no image"):
         await bench.assemble(target, REGISTRY, [root, None])
     assert registry.content.tags("app") == []
-
-
-async def test_a_tag_that_cannot_move_is_an_error(bench: Bench, registry: FakeRegistry) -> None:
-    target = bench.target(tags=(f"{registry.host}/app:1", f"{registry.host}/app:latest"))
-    finished = await bench.finish(target, REGISTRY)
-    registry.fail(Fault(match="HEAD .*/latest", status=500, times=99))
-    with pytest.raises(RegistryError):
-        await finished.publish()
-    assert registry.content.tags("app") == ["1"]
-
-
-def test_floating_tags_come_last() -> None:
-    tags = ["latest", "1", "1.2.3", "edge", "v1.2", "sha-0a1b2c3", "20260101", "2.0.0-rc1"]
-    references = [Reference("h", "app", tag) for tag in tags]
-    assert [r.tag for r in publishing_order(references)] == [
-        "1.2.3",
-        "sha-0a1b2c3",
-        "20260101",
-        "2.0.0-rc1",
-        "1",
-        "edge",
-        "v1.2",
-        "latest",
-    ]
 
 
 def test_one_platform_stays_on_its_node(bench: Bench) -> None:
@@ -236,7 +266,7 @@ async def test_a_kept_image_is_reported_under_its_names(bench: Bench) -> None:
     assert elsewhere.root is not None
     bench.desk.stores = (bench.cells(target)[0].node,)
     finished = await bench.finish(target, KEEP)
-    assert not finished.moves_tags
+    assert finished.moves == ()
     published = await finished.publish()
     assert [p.place for p in published] == ["docker.io/library/app:1", "docker.io/library/app:2"]
     assert {p.kind for p in published} == {"docker"}
@@ -269,3 +299,31 @@ async def test_several_platforms_are_loaded_where_there_is_a_store(bench: Bench)
     kept = await bench.finish(bench.target(tags=("app:1",)), KEEP)
     await kept.publish()
     assert len(loader.loaded) == 2
+
+
+async def test_an_index_that_is_as_good_is_taken_for_the_result(
+    bench: Bench, registry: FakeRegistry
+) -> None:
+    bench.attested = True
+    target = bench.target(platforms=BOTH, tags=(f"{registry.host}/app:1",))
+
+    def provenance(run: str) -> dict[str, Any]:
+        return {"predicate": {"metadata": {"buildStartedOn": run}}}
+
+    bench.options = provenance("yesterday")
+    first = await bench.finish(target, REGISTRY)
+    await bench.publish(first)
+    bench.options = provenance("today")
+    await bench.forget()
+    second = await bench.finish(target, REGISTRY)
+    assert second.root is not None
+    assert first.root is not None
+    assert second.root.digest == first.root.digest
+    registry.log.clear()
+    assert all(place.unchanged for place in await bench.publish(second))
+    assert registry.requests("PUT") == []
+    by_digest = Output(type="registry", attrs={"push-by-digest": "true"})
+    bench.options = provenance("tomorrow")
+    third = await bench.finish(target, by_digest)
+    assert third.root is not None
+    assert third.root.digest != first.root.digest

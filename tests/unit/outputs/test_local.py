@@ -41,7 +41,7 @@ async def test_the_destination_is_reported(bench: Bench, out: Path) -> None:
     [publication] = await finished.publish()
     assert (publication.kind, publication.place) == ("local", str(out))
     assert publication.root is finished.root is None
-    assert not finished.moves_tags
+    assert finished.moves == ()
     assert (out / "linux_arm_v7" / "hello").read_text() == "linux/arm/v7"
 
 

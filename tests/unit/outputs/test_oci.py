@@ -82,7 +82,7 @@ async def test_several_platforms_become_one_archive(
     bench.attested = True
     target = bench.target(platforms=BOTH, tags=("app:1", "ghcr.io/acme/app:2"))
     finished = await bench.finish(target, archive(out / "deep" / "a.tar"))
-    assert not finished.moves_tags
+    assert finished.moves == ()
     assert not (out / "deep" / "a.tar").exists()
     [publication] = await finished.publish()
     assert await finished.publish() == (publication,)
@@ -170,6 +170,21 @@ async def test_a_fresh_directory_appears_whole(bench: Bench, out: Path, exists: 
     assert (await OciLayout.open(out / "d").resolve(NAME)) is not None
 
 
+async def test_two_outputs_of_one_run_share_a_fresh_layout(bench: Bench, out: Path) -> None:
+    output = directory(out / "layout")
+    finished = [
+        await bench.finish(bench.target(name=name, tags=(f"{name}:1",)), output)
+        for name in ("app", "db")
+    ]
+    for done in (*finished, *finished):
+        await done.publish()
+    layout = OciLayout.open(out / "layout")
+    listed = [entry.annotations[IMAGE_NAME] for entry in layout.index().entries]
+    assert listed == ["docker.io/library/app:1", "docker.io/library/db:1"]
+    await validate_layout(layout.root)
+    del finished, done
+
+
 async def test_an_existing_layout_keeps_what_it_has(bench: Bench, out: Path) -> None:
     first = await bench.finish(bench.target(tags=("app:1",)), directory(out / "d"))
     await first.publish()
@@ -179,7 +194,7 @@ async def test_an_existing_layout_keeps_what_it_has(bench: Bench, out: Path) -> 
     [publication] = await second.publish()
     await second.publish()
     assert second.root == publication.root
-    assert not second.moves_tags
+    assert second.moves == ()
     assert (await layout.resolve(NAME)).digest == first.root.digest  # type: ignore[union-attr]
     assert (await layout.resolve("latest")).digest == second.root.digest  # type: ignore[union-attr]
     await validate_layout(out / "d")

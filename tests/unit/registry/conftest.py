@@ -11,6 +11,7 @@ import pytest
 from bakex.config import load
 from bakex.model.reference import Reference
 from bakex.registry.client import RegistryClient
+from bakex.registry.hosts import Hosts
 from bakex.registry.retry import RetryPolicy
 from bakex.testing.clock import ManualClock
 from bakex.testing.keychain import StaticKeychain
@@ -59,6 +60,7 @@ def make_rig(tmp_path: Path) -> MakeRig:
         **options: Any,
     ) -> AsyncGenerator[Rig, None]:
         settings = load({"HOME": str(tmp_path), **(environ or {})}, cwd=tmp_path)
+        options.setdefault("hosts", Hosts(settings, containers=(), buildkit=()))
         options.setdefault("policy", RetryPolicy(jitter=lambda top: top))
         clock = ManualClock()
         client = RegistryClient(

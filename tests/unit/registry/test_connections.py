@@ -10,11 +10,14 @@ import pytest
 from bakex.config import load
 from bakex.errors import ConfigError
 from bakex.registry.connections import Connections
+from bakex.registry.hosts import Hosts
+
+NOTHING = Hosts(load({}), containers=(), buildkit=())
 
 
 @pytest.mark.parametrize("proxy", ["nonsense://joe:hunter2@proxy", "http://joe:hunter2@proxy:port"])
 def test_a_proxy_that_cannot_be_used_is_not_shown(proxy: str) -> None:
-    connections = Connections(load({"HTTPS_PROXY": proxy}), certificates=[])
+    connections = Connections(load({"HTTPS_PROXY": proxy}), NOTHING, certificates=[])
     with pytest.raises(ConfigError, match="the proxy for example") as caught:
         connections.connect(httpx.URL("https://example.com/v2/"))
     assert "hunter2" not in repr(caught.value) + caught.value.hint
@@ -33,7 +36,7 @@ async def test_requests_go_through_the_proxy() -> None:
     async with server:
         port = server.sockets[0].getsockname()[1]
         settings = load({"http_proxy": f"http://joe:secret@127.0.0.1:{port}"})
-        connections = Connections(settings, certificates=[])
+        connections = Connections(settings, NOTHING, certificates=[])
         async with httpx.AsyncClient(transport=connections.transport) as client:
             answer = await client.get("http://registry.example.com/v2/")
     assert answer.status_code == 204

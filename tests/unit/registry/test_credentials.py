@@ -12,8 +12,9 @@ import pytest
 
 from bakex.config import Settings, load
 from bakex.errors import ConfigError
+from bakex.registry.auth_file import normalized, read_auth_file
 from bakex.registry.credential import Credential
-from bakex.registry.credentials import DockerKeychain, auth_files, normalized, read_auth_file
+from bakex.registry.credentials import DockerKeychain, auth_files
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -46,7 +47,8 @@ def script(home: Path, name: str, text: str) -> None:
 
 def test_files_come_in_this_order(tmp_path: Path) -> None:
     docker, containers = tmp_path / ".docker/config.json", tmp_path / ".config/containers/auth.json"
-    assert auth_files(settings(tmp_path)) == (containers, docker)
+    old = tmp_path / ".dockercfg"
+    assert auth_files(settings(tmp_path)) == (containers, docker, old)
     environ = {
         "REGISTRY_AUTH_FILE": "/a.json",
         "XDG_RUNTIME_DIR": "/run/u",
@@ -203,3 +205,66 @@ def test_unreadable_files_are_errors(tmp_path: Path) -> None:
 def test_a_file_is_not_shown(tmp_path: Path) -> None:
     write(tmp_path / "c.json", auths={"reg": entry()})
     assert "hunter2" not in repr(read_auth_file(tmp_path / "c.json"))
+
+
+async def test_a_registry_token_is_taken_as_it_is(tmp_path: Path) -> None:
+    write(tmp_path / ".docker/config.json", auths={"reg": {"registrytoken": "abc"}})
+    found = await DockerKeychain(settings(tmp_path)).credentials("reg")
+    assert found == Credential(secret="abc", is_bearer=True)
+
+
+async def test_the_nearest_namespace_counts(tmp_path: Path) -> None:
+    auths = {"reg": entry("a:1"), "reg/team": entry("b:2"), "reg/team/app": entry("c:3")}
+    write(tmp_path / ".config/containers/auth.json", auths=auths)
+    keychain = DockerKeychain(settings(tmp_path))
+    for repository, name in {"": "a", "other": "a", "team/x": "b", "team/app/y": "c"}.items():
+        found = await keychain.credentials("reg", repository)
+        assert found is not None
+        assert found.username == name
+
+
+async def test_the_old_file_is_read_last(tmp_path: Path) -> None:
+    (tmp_path / ".dockercfg").write_text(json.dumps({"https://reg/v1/": entry()}))
+    assert await DockerKeychain(settings(tmp_path)).credentials("reg") == JOE
+
+
+async def test_the_login_for_the_hub_is_good_for_what_it_stands_behind(tmp_path: Path) -> None:
+    write(tmp_path / ".docker/config.json", auths={"https://index.docker.io/v1/": entry()})
+    assert await DockerKeychain(settings(tmp_path)).credentials("dhi.io") == JOE
+
+
+async def test_what_a_helper_said_is_forgotten_after_a_while(tmp_path: Path) -> None:
+    script(tmp_path, "count", f'echo x >> {tmp_path}/n; echo "{{\\"Username\\":\\"u\\"}}"')
+    write(tmp_path / ".docker/config.json", credsStore="count")
+    now = [0.0]
+    keychain = DockerKeychain(settings(tmp_path), timer=lambda: now[0])
+    for now[0] in (0.0, 200.0, 300.0):
+        assert await keychain.credentials("reg") is not None
+    assert (tmp_path / "n").read_text() == "x\nx\n"
+
+
+async def test_configurations_for_single_repositories_go_first(tmp_path: Path) -> None:
+    base = tmp_path / ".docker" / "buildx" / "config"
+    names = {
+        "reg": "host",
+        "reg@push": "host-push",
+        "reg/team/app": "repo",
+        "reg/team/app@pull": "repo-pull",
+        "reg/team/app@pull,push": "repo-both",
+    }
+    for place, name in names.items():
+        write(base / place / "config.json", auths={"reg": entry(f"{name}:x")})
+    write(tmp_path / ".docker/config.json", auths={"reg": entry("default:x")})
+    keychain = DockerKeychain(settings(tmp_path))
+    expected = {
+        ("", ""): "default",
+        ("other", "pull"): "host",
+        ("other", "pull,push"): "host-push",
+        ("team/app", "pull"): "repo-pull",
+        ("team/app", "pull,push"): "repo-both",
+        ("team/app", "delete"): "repo",
+    }
+    for (repository, actions), name in expected.items():
+        found = await keychain.credentials("reg", repository, frozenset(actions.split(",")))
+        assert found is not None
+        assert found.username == name

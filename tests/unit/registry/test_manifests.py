@@ -39,10 +39,27 @@ async def test_a_document_that_was_pushed_is_not_fetched_again(
     image = await put_image(repository)
     registry.log.clear()
     await read_document(repository, image)
-    assert await repository.exists(image)
-    assert not await repository.exists(replace(image, size=1))
     await put_image(repository)
     assert registry.requests("manifests") == []
+    assert await repository.exists(image)
+    assert not await repository.exists(replace(image, size=1))
+    assert [seen.split()[0] for seen in registry.requests("manifests")] == ["HEAD", "HEAD"]
+
+
+async def test_a_document_that_was_pushed_may_become_visible_later(
+    registry: FakeRegistry, rig: Rig
+) -> None:
+    repository = rig.repository(f"{registry.host}/app")
+    image = await put_image(repository)
+    registry.fail(Fault(match="HEAD .*/manifests/", status=404, times=3))
+    assert await repository.exists(image)
+    assert rig.clock.slept == [0.1, 0.2, 0.4]
+    registry.fail(Fault(match="HEAD .*/manifests/", status=404, times=99))
+    assert not await repository.exists(image)
+    registry.heal()
+    # It is pushed again, now that it is known to be gone.
+    await put_image(repository)
+    assert len(registry.requests("PUT /v2/app/manifests/")) == 2
 
 
 async def test_a_document_is_fetched_once(
@@ -79,8 +96,13 @@ async def test_a_changed_document_is_not_taken(
 ) -> None:
     image = await put_image(rig.repository(f"{registry.host}/app"))
     async with make_rig() as other:
-        registry.fail(Fault(match=MANIFEST_GET, corrupt=True))
-        with pytest.raises(DigestMismatchError):
+        registry.fail(Fault(match=MANIFEST_GET, corrupt=True, times=5))
+        repository = other.repository(f"{registry.host}/app")
+        await read_document(repository, image)
+        assert registry.is_done
+    async with make_rig() as other:
+        registry.fail(Fault(match=MANIFEST_GET, corrupt=True, times=99))
+        with pytest.raises(DigestMismatchError, match="has something else as sha256:"):
             await read_document(other.repository(f"{registry.host}/app"), image)
 
 
@@ -132,9 +154,15 @@ async def test_a_registry_that_changes_documents_is_noticed(
     registry: FakeRegistry, rig: Rig
 ) -> None:
     other = str(Digest.of(b"other"))
-    registry.fail(Fault(match="PUT .*/manifests/", headers={"Docker-Content-Digest": other}))
+    lie: dict[str, str | None] = {"Docker-Content-Digest": other}
+    registry.fail(Fault(match="PUT .*/manifests/", headers=lie))
+    # The header alone proves nothing: the document is there as it was sent.
+    await put_image(rig.repository(f"{registry.host}/app"))
+    assert registry.requests("GET /v2/app/manifests/")
+    registry.fail(Fault(match="PUT .*/manifests/", headers=lie))
+    registry.fail(Fault(match=MANIFEST_GET, status=404, times=99))
     with pytest.raises(MediaTypeError, match="changed what was pushed"):
-        await put_image(rig.repository(f"{registry.host}/app"))
+        await put_image(rig.repository(f"{registry.host}/other"))
 
 
 async def test_names_that_are_not_there_are_unknown(registry: FakeRegistry, rig: Rig) -> None:

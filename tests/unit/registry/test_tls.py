@@ -3,34 +3,44 @@
 from __future__ import annotations
 
 import ssl
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from bakex.config import load
 from bakex.errors import ConfigError, RegistryError
+from bakex.registry.hosts import Hosts
 from bakex.registry.tls import Contexts, certificate_roots
+from bakex.testing.certificates import Authority
 from bakex.testing.images import put_image
 from bakex.testing.registry import Access, FakeRegistry, RegistryAuth
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from tests.unit.registry.conftest import MakeRig
 
-PEM = Path(__file__).with_name("localhost.pem")
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    return Authority(tmp_path_factory.mktemp("ca"))
+
+
+@pytest.fixture(scope="module")
+def pem(authority: Authority) -> Path:
+    return authority.joined("server", "127.0.0.1", "localhost")
 
 
 @pytest.fixture
-def secure() -> Iterator[FakeRegistry]:
-    with FakeRegistry(certificate=PEM) as found:
+def secure(pem: Path) -> Iterator[FakeRegistry]:
+    with FakeRegistry(certificate=pem) as found:
         yield found
 
 
-def trust(root: Path, host: str) -> None:
+def trust(authority: Authority, root: Path, host: str) -> None:
     (root / host).mkdir(parents=True)
-    (root / host / "ca.crt").write_bytes(PEM.read_bytes())
+    (root / host / "ca.crt").write_bytes(authority.certificate.read_bytes())
 
 
 def test_the_usual_directories() -> None:
@@ -44,8 +54,8 @@ def test_the_usual_directories() -> None:
     assert str(certificate_roots(settings)[2]) == "/cfg/containers/certs.d"
 
 
-def test_contexts_are_made_once(tmp_path: Path) -> None:
-    trust(tmp_path, "reg:5000")
+def test_contexts_are_made_once(authority: Authority, tmp_path: Path) -> None:
+    trust(authority, tmp_path, "reg:5000")
     contexts = Contexts(load({}), [tmp_path])
     assert contexts.of("a") is contexts.of("b")
     assert contexts.of("reg:5000") is contexts.of("reg:5000")
@@ -55,12 +65,12 @@ def test_contexts_are_made_once(tmp_path: Path) -> None:
     assert (unverified.verify_mode, unverified.check_hostname) == (ssl.CERT_NONE, False)
 
 
-def test_client_certificates_are_pairs(tmp_path: Path) -> None:
+def test_client_certificates_are_pairs(pem: Path, tmp_path: Path) -> None:
     (tmp_path / "reg").mkdir()
-    (tmp_path / "reg" / "client.cert").write_bytes(PEM.read_bytes())
+    (tmp_path / "reg" / "client.cert").write_bytes(pem.read_bytes())
     with pytest.raises(ConfigError, match=r"client\.cert"):
         Contexts(load({}), [tmp_path]).of("reg")
-    (tmp_path / "reg" / "client.key").write_bytes(PEM.read_bytes())
+    (tmp_path / "reg" / "client.key").write_bytes(pem.read_bytes())
     Contexts(load({}), [tmp_path]).of("reg")
 
 
@@ -81,15 +91,28 @@ async def test_an_unknown_authority_is_refused(secure: FakeRegistry, make_rig: M
 
 
 async def test_a_hosts_own_authority_is_trusted(
-    secure: FakeRegistry, make_rig: MakeRig, tmp_path: Path
+    secure: FakeRegistry, authority: Authority, make_rig: MakeRig, tmp_path: Path
 ) -> None:
-    trust(tmp_path / "certs.d", secure.host)
+    trust(authority, tmp_path / "certs.d", secure.host)
     async with make_rig(certificates=[tmp_path / "certs.d"]) as rig:
         await put_image(rig.repository(f"{secure.host}/app"))
 
 
-async def test_the_environment_names_authorities(secure: FakeRegistry, make_rig: MakeRig) -> None:
-    async with make_rig(certificates=[], environ={"SSL_CERT_FILE": str(PEM)}) as rig:
+async def test_buildkits_configuration_names_authorities(
+    secure: FakeRegistry, authority: Authority, make_rig: MakeRig, tmp_path: Path
+) -> None:
+    file = tmp_path / "buildkitd.toml"
+    file.write_text(f'[registry."{secure.host}"]\nca = ["{authority.certificate}"]\n')
+    hosts = Hosts(load({}), containers=(), buildkit=[file])
+    async with make_rig(certificates=[], hosts=hosts) as rig:
+        await put_image(rig.repository(f"{secure.host}/app"))
+
+
+async def test_the_environment_names_authorities(
+    secure: FakeRegistry, authority: Authority, make_rig: MakeRig
+) -> None:
+    environ = {"SSL_CERT_FILE": str(authority.certificate)}
+    async with make_rig(certificates=[], environ=environ) as rig:
         await put_image(rig.repository(f"{secure.host}/app"))
 
 
@@ -107,10 +130,12 @@ async def test_an_insecure_host_may_speak_plain_http(
         assert rig.client._sites[registry.host].base == f"http://{registry.host}"
 
 
-async def test_tokens_come_over_tls_too(make_rig: MakeRig, tmp_path: Path) -> None:
+async def test_tokens_come_over_tls_too(
+    authority: Authority, pem: Path, make_rig: MakeRig, tmp_path: Path
+) -> None:
     auth = RegistryAuth(access=Access.TOKEN, anonymous_pull=True)
-    with FakeRegistry(certificate=PEM, auth=auth) as registry:
-        trust(tmp_path / "certs.d", registry.host)
+    with FakeRegistry(certificate=pem, auth=auth) as registry:
+        trust(authority, tmp_path / "certs.d", registry.host)
         async with make_rig(certificates=[tmp_path / "certs.d"]) as rig:
             with pytest.raises(RegistryError, match="it is not there"):
                 await rig.repository(f"{registry.host}/app").resolve("1")

@@ -38,7 +38,7 @@ def ends(steps: Generator[TokenRequest, Answer, Token], last: Answer) -> Token:
 
 
 def test_without_credentials_it_asks_anonymously() -> None:
-    steps = exchange(CHALLENGE, SCOPES, None)
+    steps = exchange(CHALLENGE, SCOPES, None, host="reg")
     request = next(steps)
     assert (request.method, request.authorization, request.form) == ("GET", "", b"")
     assert parse_qs(urlsplit(request.url).query) == {
@@ -50,14 +50,14 @@ def test_without_credentials_it_asks_anonymously() -> None:
 
 
 def test_a_password_goes_along_as_basic() -> None:
-    request = next(exchange(CHALLENGE, SCOPES, PASSWORD))
+    request = next(exchange(CHALLENGE, SCOPES, PASSWORD, host="reg"))
     scheme, _, value = request.authorization.partition(" ")
     assert (scheme, base64.b64decode(value)) == ("Basic", b"joe:hunter2")
     assert "hunter2" not in repr(request)
 
 
 def test_an_identity_token_is_exchanged_by_post() -> None:
-    steps = exchange(CHALLENGE, SCOPES, IDENTITY)
+    steps = exchange(CHALLENGE, SCOPES, IDENTITY, host="reg")
     request = next(steps)
     assert (request.method, request.url) == ("POST", CHALLENGE.parameters["realm"])
     form = parse_qs(request.form.decode())
@@ -72,14 +72,14 @@ def test_an_identity_token_is_exchanged_by_post() -> None:
 
 @pytest.mark.parametrize("status", [400, 404, 405, 501])
 def test_where_post_is_unknown_it_falls_back_to_get(status: int) -> None:
-    steps = exchange(CHALLENGE, SCOPES, IDENTITY)
+    steps = exchange(CHALLENGE, SCOPES, IDENTITY, host="reg")
     next(steps)
     request = steps.send(answer(status))
     assert (request.method, request.authorization) == ("GET", "")
 
 
 def test_a_refusal_names_the_token_server() -> None:
-    steps = exchange(CHALLENGE, SCOPES, PASSWORD)
+    steps = exchange(CHALLENGE, SCOPES, PASSWORD, host="reg")
     next(steps)
     with pytest.raises(UnauthorizedError, match=r"get a token from auth\.example\.com"):
         steps.send(answer(401, errors=[{"code": "UNAUTHORIZED"}]))
@@ -90,14 +90,16 @@ def test_a_refusal_names_the_token_server() -> None:
     [{}, {"token": ""}, {"token": 5}, {"token": "a\r\nX-Evil: 1"}, {"token": "ü"}],
 )
 def test_no_token_is_an_error(fields: dict[str, object]) -> None:
-    steps = exchange(CHALLENGE, SCOPES, None)
+    steps = exchange(CHALLENGE, SCOPES, None, host="reg")
     next(steps)
     with pytest.raises(RegistryError, match="gave no token"):
         steps.send(answer(200, **fields))
 
 
 def test_no_json_is_an_error() -> None:
-    steps = exchange(Challenge("bearer", {"realm": "https://u:p@h/t"}), frozenset(), None)
+    steps = exchange(
+        Challenge("bearer", {"realm": "https://u:p@h/t"}), frozenset(), None, host="reg"
+    )
     next(steps)
     broken = Answer(status=200, headers=httpx.Headers(), url="", body=b"<html>")
     with pytest.raises(RegistryError, match="token server h gave"):
@@ -106,7 +108,7 @@ def test_no_json_is_an_error() -> None:
 
 @pytest.mark.parametrize("life", [None, 0, -1, "soon", True])
 def test_a_strange_life_is_the_shortest(life: object) -> None:
-    steps = exchange(CHALLENGE, SCOPES, None)
+    steps = exchange(CHALLENGE, SCOPES, None, host="reg")
     next(steps)
     found = ends(steps, answer(token="t", expires_in=life)).life_s
     assert found == 60.0

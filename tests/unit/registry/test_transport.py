@@ -78,6 +78,15 @@ async def test_a_revoked_token_is_replaced_and_the_body_sent_again(
     assert len(tokens.auth.issued) == 3
 
 
+async def test_tokens_that_are_used_up_at_once_are_replaced(
+    tokens: FakeRegistry, make_rig: MakeRig
+) -> None:
+    async with make_rig(keys=joe_at(tokens)) as rig:
+        tokens.fail(Fault(match="PUT", revoke=True, times=4))
+        await put_blob(rig.repository(f"{tokens.host}/app"), BIG, OCTETS)
+    assert tokens.is_done
+
+
 async def test_tokens_that_never_work_end_in_an_error(
     tokens: FakeRegistry, make_rig: MakeRig
 ) -> None:
@@ -86,7 +95,7 @@ async def test_tokens_that_never_work_end_in_an_error(
         with pytest.raises(UnauthorizedError, match="the credentials were refused") as caught:
             await put_blob(rig.repository(f"{tokens.host}/app"), BIG, OCTETS)
     assert caught.value.hint == f"log in with: docker login {tokens.host}"
-    assert len(tokens.auth.issued) == 3
+    assert len(tokens.auth.issued) == 5
 
 
 async def test_reading_without_a_login_asks_for_an_anonymous_token(make_rig: MakeRig) -> None:
