@@ -25,6 +25,7 @@ class Settings:
         docker_host: ``DOCKER_HOST``.
         docker_context: ``DOCKER_CONTEXT``.
         docker_config: Directory of docker's ``config.json`` and contexts.
+        buildx_config: Directory of the builders that ``docker buildx create`` has made.
         progress: ``BAKEX_PROGRESS`` or ``BUILDKIT_PROGRESS``.
         state: Directory of what must survive: private engines, journals.
         cache: Directory of what can be made again.
@@ -40,6 +41,7 @@ class Settings:
     docker_host: str = ""
     docker_context: str = ""
     docker_config: Path
+    buildx_config: Path = Path("/nonexistent")
     progress: str = ""
     state: Path
     cache: Path
@@ -53,6 +55,7 @@ def load(environ: Mapping[str, str] | None = None, *, cwd: Path | None = None) -
     home = Path(env.get("HOME") or "/")
     state = Path(env.get("XDG_STATE_HOME") or home / ".local" / "state") / "bakex"
     cache = Path(env.get("XDG_CACHE_HOME") or home / ".cache") / "bakex"
+    docker_config = Path(env.get("DOCKER_CONFIG") or home / ".docker")
     return Settings(
         environ=env,
         cwd=cwd or Path.cwd(),
@@ -61,7 +64,8 @@ def load(environ: Mapping[str, str] | None = None, *, cwd: Path | None = None) -
         buildkit_host=env.get("BUILDKIT_HOST", ""),
         docker_host=env.get("DOCKER_HOST", ""),
         docker_context=env.get("DOCKER_CONTEXT", ""),
-        docker_config=Path(env.get("DOCKER_CONFIG") or home / ".docker"),
+        docker_config=docker_config,
+        buildx_config=Path(env.get("BUILDX_CONFIG") or docker_config / "buildx"),
         progress=env.get("BAKEX_PROGRESS") or env.get("BUILDKIT_PROGRESS", ""),
         state=state,
         cache=cache,

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 _CONTEXT = 1  # lines shown before the faulty one
+_WIDEST = 160  # characters of a line that are shown
+_MORE = "..."
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,16 +66,52 @@ def render(diagnostic: Diagnostic) -> str:
     return "\n".join(lines)
 
 
+def document(diagnostic: Diagnostic) -> dict[str, object]:
+    """Return a diagnostic for programs: always the same keys, ``span`` null if there is no place.
+
+    The source is left out: whoever reads this has the file.
+    """
+    span = diagnostic.span
+    return {
+        "severity": diagnostic.severity,
+        "code": diagnostic.code,
+        "summary": diagnostic.summary,
+        "detail": diagnostic.detail,
+        "hint": diagnostic.hint,
+        "span": None
+        if span is None
+        else {
+            "file": span.file,
+            "line": span.line,
+            "column": span.column,
+            "end_line": span.end_line,
+            "end_column": span.end_column,
+        },
+    }
+
+
 def _excerpt(span: Span, source: str) -> list[str]:
     rows = source.splitlines()
     if not 0 < span.line <= len(rows):
         return []
     width = len(str(span.line))
     first = max(1, span.line - _CONTEXT)
-    shown = [f"  {n:>{width}} | {rows[n - 1]}".rstrip() for n in range(first, span.line + 1)]
+    before = [_cut(rows[n - 1], 0) for n in range(first, span.line)]
     row = rows[span.line - 1]
     stop = span.end_column if span.end_line == span.line else len(row) + 1
-    carets = "^" * max(1, stop - span.column) if span.end_line else "^"
+    # Of a line without an end, such as JSON that no person reads, the part around the place.
+    start = max(0, span.column - 1 - _WIDEST // 2) if len(row) > _WIDEST else 0
+    shown = _cut(row, start)
+    column = span.column - start + (len(_MORE) if start else 0)
+    length = min(stop - span.column, len(shown) + 1 - column)
+    carets = "^" * max(1, length) if span.end_line else "^"
     # Tabs stay tabs, so that the caret lands under the character whatever the tab width is.
-    pad = "".join("\t" if c == "\t" else " " for c in row[: span.column - 1])
-    return [*shown, f"  {'':>{width}} | {pad}{carets}"]
+    pad = "".join("\t" if c == "\t" else " " for c in shown[: column - 1])
+    lines = [f"  {n:>{width}} | {text}".rstrip() for n, text in enumerate([*before, shown], first)]
+    return [*lines, f"  {'':>{width}} | {pad}{carets}"]
+
+
+def _cut(row: str, start: int) -> str:
+    """Return the part of a line that is shown, from a position on."""
+    end = start + _WIDEST
+    return f"{_MORE if start else ''}{row[start:end]}{_MORE if end < len(row) else ''}"

@@ -4,36 +4,18 @@
   x UsageError                 the command line                             exit 2
   x ConfigError                a setting, or a file that holds settings     exit 2
   x DefinitionError            the bake file, or what was asked of it       exit 3
-    + SyntaxDefinitionError
-    + EvaluationError
-    + UnknownTargetError
-    + OverrideError
-    + CycleError
+    + SyntaxDefinitionError, EvaluationError, UnknownTargetError, OverrideError, CycleError
   x PlanError                  no way to run what was asked                 exit 4
-    + NoNodeError
-    + UnsupportedOutputError
-    + UnsupportedAttributeError
-    + EntitlementError
+    + NoNodeError, UnsupportedOutputError, UnsupportedAttributeError, EntitlementError
   x NodeError                  a daemon cannot be reached or was lost       exit 4
-    + DialError
-    + NodeLostError
-    + CapabilityError
-    + EngineStartError
+    + DialError, NodeLostError, CapabilityError, EngineStartError
   x BuildError                 a build ran and failed                       exit 1
-    + FrontendError
-    + StepFailedError
-    + SessionError
+    + FrontendError, StepFailedError, SessionError
   x ContentError               bytes are not what their descriptor says     exit 5
-    + DigestMismatchError
-    + SizeMismatchError
-    + ContentNotFoundError
-    + MediaTypeError
+    + DigestMismatchError, SizeMismatchError, ContentNotFoundError, MediaTypeError
   x RegistryError              a registry refused or failed                 exit 5
-    + UnauthorizedError
-    + DeniedError
-    + NameUnknownError
-    + RateLimitedError
-    + PushError
+    + UnauthorizedError, DeniedError, NameUnknownError, RateLimitedError, PushError,
+      PublicationError, TagConflictError
   x OutputError                a result cannot be written where it should   exit 5
   x RunFailedError             several of the above, one per failed cell    exit 1
   x InternalError              a bug in bakex                               exit 70
@@ -158,9 +140,14 @@ class OverrideError(DefinitionError):
 
 
 class CycleError(DefinitionError):
-    """Variables, groups or linked targets refer to themselves."""
+    """Variables, groups or linked targets refer to themselves.
+
+    Attributes:
+        members: What the circle leads through, wherever it was entered; empty if not told.
+    """
 
     code = "BX2005"
+    members: frozenset[str] = frozenset()
 
 
 class PlanError(BakexError):
@@ -300,6 +287,7 @@ class RegistryError(BakexError):
     Attributes:
         status: HTTP status; 0 if there was no answer.
         transient: Whether another attempt may work.
+        codes: The error codes of the OCI distribution-spec in the answer.
     """
 
     code = "BX6000"
@@ -311,12 +299,14 @@ class RegistryError(BakexError):
         *,
         status: int = 0,
         transient: bool = False,
+        codes: tuple[str, ...] = (),
         detail: str = "",
         hint: str = "",
     ) -> None:
         super().__init__(summary, detail=detail, hint=hint)
         self.status = status
         self.transient = transient
+        self.codes = codes
 
 
 class UnauthorizedError(RegistryError):
@@ -347,6 +337,25 @@ class PushError(RegistryError):
     """A node could not push an image, although it has the right to."""
 
     code = "BX6005"
+
+
+class PublicationError(RegistryError):
+    """Not every tag could be moved; `report` is the `Report` of what is where now."""
+
+    code = "BX6100"
+    report: object = None
+
+
+class TagConflictError(RegistryError):
+    """A tag stands for something that it must not be moved away from; no tag has moved."""
+
+    code = "BX6101"
+
+
+class MissingPartsError(RegistryError):
+    """The registry says that it lacks something that a manifest refers to."""
+
+    code = "BX6006"
 
 
 class InternalError(BakexError):

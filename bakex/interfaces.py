@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
-    import asyncio
     from collections.abc import AsyncIterator, Callable, Mapping, Sequence
     from datetime import datetime
     from pathlib import Path
 
+    from bakex.carriers import ImageLoader
     from bakex.events import EventSink
+    from bakex.model.call import Answer, Call
     from bakex.model.descriptor import Descriptor
     from bakex.model.digest import Digest
-    from bakex.model.node import Endpoint, NodeInfo, NodeName
+    from bakex.model.node import NodeInfo, NodeName
     from bakex.model.outputs import Output
-    from bakex.model.plan import Cell
-    from bakex.model.publication import Publication
+    from bakex.model.plan import Cell, CellId
+    from bakex.model.publication import Publication, TagMove
     from bakex.model.reference import Reference
     from bakex.model.result import CellResult, ExportRequest
+    from bakex.model.secrets import SecretValue
     from bakex.model.target import Target
 
 
@@ -38,19 +40,30 @@ class Clock(Protocol):
         ...
 
 
-class Dialer(Protocol):
-    """How to reach a daemon."""
+class DefinitionReader(Protocol):
+    """The files that definitions may name: of this machine, or of a fetched tree.
 
-    @property
-    def endpoint(self) -> Endpoint:
-        """What is dialled."""
-        ...
+    Names are paths with slashes, relative to the directory in which the definitions were looked
+    for (not to the file that names them); local readers take absolute paths, too.
+    """
 
-    async def connect(self, factory: Callable[[], asyncio.Protocol]) -> asyncio.Transport:
-        """Open a new byte stream, attach a protocol made by `factory` and return its transport.
+    def read(self, name: str) -> bytes | None:
+        """Return the content of a file; None if there is no such file.
 
         Raises:
-            DialError: No connection, within a bounded time; the message names the address.
+            DefinitionError: It is there but cannot be read, is no file, or is too large.
+        """
+        ...
+
+    def glob(self, pattern: str) -> tuple[str, ...]:
+        """Return the names of the files that match, sorted; none is no error.
+
+        Args:
+            pattern: ``*``, ``?`` and ``[...]`` within a path component, ``**`` for any number of
+                components. A component that starts with a dot needs a pattern that does, too.
+
+        Raises:
+            DefinitionError: There are too many, or a directory cannot be listed.
         """
         ...
 
@@ -93,6 +106,29 @@ class Engine(Protocol):
 
     async def aclose(self) -> None:
         """Drop the connections; safe to repeat."""
+        ...
+
+
+@runtime_checkable
+class Asker(Protocol):
+    """An engine that can also ask frontends, instead of having them build."""
+
+    async def call(
+        self, cell: Cell, call: Call, others: Mapping[CellId, Cell], events: EventSink
+    ) -> Answer:
+        """Call a method of a target's frontend; no step is run.
+
+        Args:
+            cell: Whose frontend; the platform matters only to frontends that look at it.
+            call: The method.
+            others: The cells that it links to, and those that these link to.
+            events: Gets the steps and warnings.
+
+        Raises:
+            BuildError: The frontend failed, or has no such method.
+            NodeError: The node was lost.
+            UnsupportedAttributeError: The target asks for something this engine cannot do.
+        """
         ...
 
 
@@ -163,10 +199,30 @@ class Store(ContentReader, ContentWriter, Protocol):
         ...
 
 
+class RemoteRepository(Store, Protocol):
+    """A repository of a registry: a store that others use, too."""
+
+    async def check_push(self) -> None:
+        """Make sure that the account may push here; leaves nothing.
+
+        Raises:
+            RegistryError: It may not, or the registry failed.
+        """
+        ...
+
+    async def untag(self, name: str) -> bool:
+        """Remove a tag and nothing else; returns whether it is gone (many registries refuse).
+
+        Raises:
+            RegistryError: The registry failed.
+        """
+        ...
+
+
 class Registry(Protocol):
     """Access to repositories of any host, with one set of connections and credentials."""
 
-    def repository(self, reference: Reference, *, insecure: bool = False) -> Store:
+    def repository(self, reference: Reference, *, insecure: bool = False) -> RemoteRepository:
         """Return the repository that a reference is in; no request is made yet.
 
         Args:
@@ -183,11 +239,43 @@ class Registry(Protocol):
 class Keychain(Protocol):
     """Where credentials come from."""
 
-    async def credentials(self, host: str) -> Credentials | None:
+    async def credentials(
+        self, host: str, repository: str = "", actions: frozenset[str] = frozenset()
+    ) -> Credentials | None:
         """Return the credentials for a registry host (``docker.io`` for Docker Hub), if any.
+
+        Args:
+            host: The registry.
+            repository: What they are for, where that is known: some hold for a part only.
+            actions: Of ``pull``, ``push`` and ``delete``, what is to be done there.
 
         Raises:
             ConfigError: A configuration file is there but cannot be read.
+        """
+        ...
+
+
+@runtime_checkable
+class TokenSource(Protocol):
+    """Gets registry tokens for nodes, which then need no password."""
+
+    async def token_server(self, host: str) -> str:
+        """Return the URL of the token server that a registry names; empty for none.
+
+        Empty as well if the registry cannot be reached from here, within a bounded time.
+        """
+        ...
+
+    async def issue(
+        self, host: str, service: str, scopes: Sequence[str]
+    ) -> tuple[SecretValue, float]:
+        """Return a token for these scopes, and the seconds it lives (0 if that is not known).
+
+        Credentials go to the token server that the registry itself has named, to nobody else.
+
+        Raises:
+            UnauthorizedError: The token server refused the credentials.
+            RegistryError: There is no answer, or an unusable one.
         """
         ...
 
@@ -208,18 +296,6 @@ class Credentials(Protocol):
     @property
     def is_token(self) -> bool:
         """Whether `secret` is an identity token, to be exchanged at the token server."""
-        ...
-
-
-class ImageLoader(Protocol):
-    """A container runtime's image store that takes archives."""
-
-    async def load(self, archive: Path) -> None:
-        """Load an OCI archive (with docker's manifest.json) of one or more images.
-
-        Raises:
-            OutputError: The runtime refused it.
-        """
         ...
 
 
@@ -293,15 +369,14 @@ class Finished(Protocol):
         ...
 
     @property
-    def moves_tags(self) -> bool:
-        """Whether publishing changes a registry; such outputs are published after all others."""
+    def moves(self) -> tuple[TagMove, ...]:
+        """Tags that are to stand for it; `publish` does not move them."""
         ...
 
     async def publish(self) -> tuple[Publication, ...]:
-        """Make it visible: move tags, rename files. Idempotent.
+        """Make it visible where it has no tags: rename files, load images. Idempotent.
 
         Raises:
-            RegistryError: The registry refused or failed.
             OutputError: A file cannot be written.
         """
         ...

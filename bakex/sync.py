@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from bakex.config import Settings
     from bakex.events import EventSink
     from bakex.model.plan import Plan
-    from bakex.model.publication import Report
+    from bakex.model.publication import PublishPolicy, Report
 
 
 def plan(
@@ -38,6 +38,7 @@ def bake(
     *,
     builder: str = "",
     allow: Sequence[str] = (),
+    policy: PublishPolicy | None = None,
     events: EventSink,
 ) -> Report:
     """Connect to a builder, build, assemble and publish.
@@ -48,6 +49,6 @@ def bake(
 
     async def run() -> Report:
         async with Client.open(settings, builder=builder, events=events) as client:
-            return await client.bake(resolution, allow=allow)
+            return await client.bake(resolution, allow=allow, policy=policy)
 
     return asyncio.run(run())

@@ -29,3 +29,29 @@ async def concurrently(jobs: Sequence[Callable[[], Awaitable[_T]]], *, limit: in
     except BaseExceptionGroup as failures:
         raise failures.exceptions[0] from None
     return [task.result() for task in tasks]
+
+
+async def to_end(job: Callable[[], Awaitable[_T]]) -> _T:
+    """Run a job that must not be left half done, and return its result.
+
+    When the caller is cancelled meanwhile, the cancellation is raised after the job has ended,
+    whatever became of it. A second cancellation cancels the job, too.
+    """
+
+    async def outcome() -> tuple[list[_T], Exception | None]:
+        try:
+            return [await job()], None
+        except Exception as error:  # noqa: BLE001 - raised again, outside of the group
+            return [], error
+
+    async with asyncio.TaskGroup() as group:
+        task = group.create_task(outcome())
+        try:
+            await asyncio.shield(task)
+        except asyncio.CancelledError:
+            await asyncio.wait([task])
+            raise
+    results, failure = task.result()
+    if failure is not None:
+        raise failure
+    return results[0]

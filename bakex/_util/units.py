@@ -1,4 +1,4 @@
-"""Sizes as people write them: ``512mb`` is 536870912 bytes."""
+"""Sizes and durations as people write them: ``512mb`` is 536870912 bytes, ``1h30m`` 5400 s."""
 
 from __future__ import annotations
 
@@ -6,6 +6,23 @@ import re
 
 _POWER = {"": 0, "b": 0, "k": 1, "m": 2, "g": 3, "t": 4, "p": 5}
 _SIZE = re.compile(r"([0-9]+(?:\.[0-9]*)?|\.[0-9]+) *(?:(b?)|([kmgtp])(?:i?b)?)", re.IGNORECASE)
+
+_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
+_DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|[smhdw])")
+
+
+def parse_duration(text: str) -> float:
+    """Read a duration in seconds: numbers with the units ms, s, m, h, d and w, such as ``1h30m``.
+
+    As Go's ``time.ParseDuration``, without its smallest units, and with days and weeks.
+
+    Raises:
+        ValueError: Not a duration.
+    """
+    parts = _DURATION.findall(text)
+    if not parts or "".join(number + unit for number, unit in parts) != text:
+        raise ValueError(f"invalid duration {text!r}")
+    return sum(float(number) * _SECONDS[unit] for number, unit in parts)
 
 
 def parse_size(text: str) -> int:

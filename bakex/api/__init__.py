@@ -10,14 +10,16 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from bakex.api.client import Client as Client
+    from bakex.api.definition import check as check
     from bakex.api.definition import define as define
     from bakex.api.definition import read as read
     from bakex.api.engine import private_engine as private_engine
 
-__all__ = ["Client", "define", "private_engine", "read"]
+__all__ = ["Client", "check", "define", "private_engine", "read"]
 
 _HOMES = {
     "Client": "bakex.api.client",
+    "check": "bakex.api.definition",
     "define": "bakex.api.definition",
     "read": "bakex.api.definition",
     "private_engine": "bakex.api.engine",

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from bakex.interfaces import ImageLoader, Registry
+    from bakex.carriers import ImageLoader
+    from bakex.interfaces import Registry
     from bakex.model.node import NodeName
 
 

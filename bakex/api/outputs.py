@@ -1,32 +1,33 @@
 """From plan to published results: what every cell hands over, and what is made of it.
 
-The order is the promise: every cell of every target is built, then every output is assembled and
-checked (content pushed by digest, files written beside their destination), and only then does
-anything become visible: files and directories first, tags last.
+Every cell of every target is built, then every output is assembled and checked (content pushed by
+digest, files written beside their destination); nothing becomes visible here. That is the matter of
+`bakex.api.publication`.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bakex._util.tasks import concurrently
 from bakex.errors import InternalError
-from bakex.events import Published
+from bakex.model.outputs import STDOUT
 from bakex.model.result import SaveImage
+from bakex.outputs.attributes import unsupported
 from bakex.outputs.catalogue import exporter
+from bakex.outputs.image import destinations, lacks_name
+from bakex.outputs.preflight import Destination
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from pathlib import Path
+    from collections.abc import Iterable, Mapping, Sequence
 
-    from bakex.events import EventSink
-    from bakex.interfaces import Clock, Desk, Exporter, Finished
+    from bakex.interfaces import Desk, Exporter, Finished
     from bakex.model.descriptor import Descriptor
     from bakex.model.outputs import Output
     from bakex.model.plan import Cell, CellId, Plan
-    from bakex.model.publication import Publication
     from bakex.model.result import CellResult, ExportRequest
     from bakex.model.target import Target
 
@@ -67,6 +68,58 @@ class Outputs:
         self._links = desk.workspace / "links"
         for base in {other for cell in plan.cells for other in cell.after}:
             self._requests[base].append(SaveImage(layout=self._links))
+        self._check_names()
+        self._check_files()
+
+    def _check_files(self) -> None:
+        """Refuse two outputs that would write the same file, one over the other."""
+        owners: dict[str, _Job] = {}
+        for job in self._jobs:
+            output = job.output
+            if not output.dest or output.type == "local" or output.unpacked:
+                continue
+            place = output.dest if output.dest == STDOUT else str(Path(output.dest).resolve())
+            other = owners.setdefault(place, job)
+            if other is not job:
+                what = "standard output" if output.dest == STDOUT else output.dest
+                raise unsupported(
+                    job.target,
+                    output,
+                    f"{what} gets the output of target {other.target.name!r} already",
+                    "name another file, or use type=oci,tar=false: a layout holds several images",
+                )
+
+    def _check_names(self) -> None:
+        """Let a push without a name pass if there is another one with a name.
+
+        A bake file's intermediate targets often have no tags, and ``--push`` is for all of them.
+        """
+        nameless = [job for job in self._jobs if lacks_name(job.target, job.output)]
+        if nameless and not self.destinations:
+            job = nameless[0]
+            raise unsupported(
+                job.target, job.output, "a push needs a name", "add tags to the target"
+            )
+
+    @property
+    def unpublished(self) -> tuple[str, ...]:
+        """Targets with a push that goes nowhere because they have no tags."""
+        found = [job.target.name for job in self._jobs if lacks_name(job.target, job.output)]
+        return tuple(dict.fromkeys(found))
+
+    @property
+    def destinations(self) -> tuple[Destination, ...]:
+        """Where the run pushes to, in the order of the targets."""
+        return tuple(
+            Destination(
+                reference=reference,
+                cells=self._plan.of(job.target.name),
+                insecure=insecure,
+                by_digest=by_digest,
+            )
+            for job in self._jobs
+            for reference, insecure, by_digest in destinations(job.target, job.output)
+        )
 
     def _job(self, name: str, output: Output) -> _Job:
         cells = self._plan.of(name)
@@ -89,17 +142,26 @@ class Outputs:
             raise InternalError(f"{result.cell} handed over no image")
         return Link(layout=self._links, root=root)
 
-    async def finish(self, results: Mapping[CellId, CellResult]) -> list[tuple[str, Finished]]:
+    async def finish(
+        self, results: Mapping[CellId, CellResult], targets: Iterable[str] | None = None
+    ) -> list[tuple[str, Finished]]:
         """Assemble and check every output; nothing becomes visible.
+
+        Args:
+            results: Of all cells of the targets.
+            targets: Leave out the outputs of all others; None for all targets.
 
         Raises:
             ContentError: Parts do not fit together.
             RegistryError: A registry refused or failed.
             OutputError: A file cannot be written.
         """
-        jobs = [partial(self._one, job, results) for job in self._jobs]
-        finished = await concurrently(jobs, limit=_AT_ONCE)
-        return [(job.target.name, done) for job, done in zip(self._jobs, finished, strict=True)]
+        wanted = set(self._plan.requested if targets is None else targets)
+        jobs = [job for job in self._jobs if job.target.name in wanted]
+        finished = await concurrently(
+            [partial(self._one, job, results) for job in jobs], limit=_AT_ONCE
+        )
+        return [(job.target.name, done) for job, done in zip(jobs, finished, strict=True)]
 
     async def _one(self, job: _Job, results: Mapping[CellId, CellResult]) -> Finished:
         parts = [
@@ -111,21 +173,3 @@ class Outputs:
 
 def _declared(plan: Plan) -> list[tuple[str, Output]]:
     return [(name, output) for name in plan.requested for output in plan.of(name)[0].target.output]
-
-
-async def publish(
-    finished: Sequence[tuple[str, Finished]], events: EventSink, clock: Clock
-) -> list[Publication]:
-    """Make finished outputs visible, local ones first; returns what is where.
-
-    Raises:
-        RegistryError: A tag could not be moved; the ones before it have moved, each was announced
-            by an event.
-        OutputError: A file could not be put into place.
-    """
-    done: list[Publication] = []
-    for _, output in sorted(finished, key=lambda item: item[1].moves_tags):
-        for publication in await output.publish():
-            events.emit(Published(at=clock.now(), publication=publication))
-            done.append(publication)
-    return done

@@ -55,7 +55,7 @@ def _metadata(
     if root is not None:
         document["containerimage.digest"] = str(root.digest)
         document["containerimage.descriptor"] = root.to_json()
-    names = [p.place for p in places if p.kind == "registry"]
+    names = [p.place for p in places if p.kind == "registry" and p.state.holds_result]
     if names:
         document["image.name"] = ",".join(names)
     document["bakex.platforms"] = [

@@ -6,78 +6,24 @@ it is first used, because most of them cost more than parsing the command line.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol, cast
+from typing import TYPE_CHECKING, Unpack, cast
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from contextlib import AbstractAsyncContextManager
+    from pathlib import Path
 
+    from bakex.api.images import Images
+    from bakex.api.upkeep import Upkeep
     from bakex.bake.definition import Definition
     from bakex.bake.resolve import Resolution
+    from bakex.cli.seam import Backend, Builder, Reading, Selecting
     from bakex.config import Settings
+    from bakex.diagnostics import Diagnostic
     from bakex.events import EventSink
     from bakex.interfaces import Clock
-    from bakex.model.node import NodeInfo
-    from bakex.model.plan import Plan
-    from bakex.model.publication import Report
+    from bakex.model.publication import Publication
     from bakex.nodes.drivers.private import PrivateEngine
-
-
-class Builder(Protocol):
-    """Nodes that are connected; see `bakex.api.Client`."""
-
-    @property
-    def nodes(self) -> tuple[NodeInfo, ...]:
-        """What was found out about the nodes."""
-        ...
-
-    def plan(self, resolution: Resolution) -> Plan:
-        """Return what `bake` would do."""
-        ...
-
-    async def bake(self, resolution: Resolution, *, allow: Sequence[str] = ()) -> Report:
-        """Build, assemble and publish."""
-        ...
-
-
-class Backend(Protocol):
-    """Everything that a command may call."""
-
-    def settings(self) -> Settings:
-        """Read the settings of this process."""
-        ...
-
-    def clock(self) -> Clock:
-        """Return the clock that displays go by."""
-        ...
-
-    def read(
-        self, settings: Settings, *, files: Sequence[str], variables: Sequence[str]
-    ) -> Definition:
-        """Read bake files; see `bakex.api.read`."""
-        ...
-
-    def define(
-        self,
-        settings: Settings,
-        *,
-        files: Sequence[str],
-        targets: Sequence[str],
-        overrides: Sequence[str],
-        variables: Sequence[str],
-    ) -> Resolution:
-        """Return the targets that are asked for; see `bakex.api.define`."""
-        ...
-
-    def connect(
-        self, settings: Settings, *, builder: str, events: EventSink
-    ) -> AbstractAsyncContextManager[Builder]:
-        """Connect to a builder's nodes; see `bakex.api.Client.open`."""
-        ...
-
-    def private_engine(self, settings: Settings) -> PrivateEngine:
-        """Return this user's private engine; see `bakex.api.private_engine`."""
-        ...
+    from bakex.outputs.record import Record
 
 
 class Invocation:
@@ -85,11 +31,15 @@ class Invocation:
 
     Attributes:
         debug: Whether ``--debug`` was given.
+        as_json: Whether findings are told as one JSON document (``--format json``).
+        findings: Warnings that are kept for that document.
     """
 
     def __init__(self, backend: Backend) -> None:
         self.backend = backend
         self.debug = False
+        self.as_json = False
+        self.findings: list[Diagnostic] = []
 
 
 def invocation(context_object: object) -> Invocation:
@@ -112,29 +62,17 @@ class Installed:
 
         return SystemClock()
 
-    def read(
-        self, settings: Settings, *, files: Sequence[str], variables: Sequence[str]
-    ) -> Definition:
+    def read(self, settings: Settings, **given: Unpack[Reading]) -> Definition:
         """Read bake files."""
         from bakex import api  # noqa: PLC0415 - start-up budget
 
-        return api.read(settings, files=files, variables=variables)
+        return api.read(settings, **given)
 
-    def define(
-        self,
-        settings: Settings,
-        *,
-        files: Sequence[str],
-        targets: Sequence[str],
-        overrides: Sequence[str],
-        variables: Sequence[str],
-    ) -> Resolution:
+    def define(self, settings: Settings, **given: Unpack[Selecting]) -> Resolution:
         """Return the targets that are asked for."""
         from bakex import api  # noqa: PLC0415 - start-up budget
 
-        return api.define(
-            settings, files=files, targets=targets, overrides=overrides, variables=variables
-        )
+        return api.define(settings, **given)
 
     def connect(
         self, settings: Settings, *, builder: str, events: EventSink
@@ -149,3 +87,31 @@ class Installed:
         from bakex import api  # noqa: PLC0415 - start-up budget
 
         return api.private_engine(settings)
+
+    def upkeep(
+        self, settings: Settings, *, builder: str, events: EventSink
+    ) -> AbstractAsyncContextManager[Upkeep]:
+        """Give access to what nodes keep."""
+        from bakex.api.upkeep import Upkeep  # noqa: PLC0415 - start-up budget
+
+        return Upkeep.open(settings, builder=builder, events=events)
+
+    def unfinished(self, settings: Settings) -> list[tuple[Path, Record]]:
+        """Return interrupted publications."""
+        from bakex.api import publication  # noqa: PLC0415 - start-up budget
+
+        return publication.unfinished(settings)
+
+    async def complete(
+        self, settings: Settings, path: Path, *, events: EventSink
+    ) -> list[Publication]:
+        """Finish one of them."""
+        from bakex.api import publication  # noqa: PLC0415 - start-up budget
+
+        return await publication.complete(settings, path, events=events)
+
+    def images(self, settings: Settings, *, insecure: bool) -> AbstractAsyncContextManager[Images]:
+        """Give access to images."""
+        from bakex.api.images import Images  # noqa: PLC0415 - start-up budget
+
+        return Images.open(settings, insecure=insecure)

@@ -5,14 +5,19 @@ from __future__ import annotations
 import os
 import sys
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
+import typer
+
 from bakex.cli.interrupts import watched
+from bakex.cli.permissions import permitted
 from bakex.cli.streams import say
 from bakex.diagnostics import Diagnostic, render
+from bakex.errors import PublicationError
 from bakex.events import WarningRaised
+from bakex.model.publication import Report
 from bakex.progress.display import Mode, choose
 from bakex.progress.report import summary, write
 from bakex.progress.screen import Screen
@@ -22,10 +27,11 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from bakex.bake.resolve import Resolution
-    from bakex.cli.backend import Backend
+    from bakex.cli.backend import Invocation
     from bakex.config import Settings
     from bakex.interfaces import Clock
-    from bakex.model.publication import Report
+    from bakex.model.publication import PublishPolicy
+    from bakex.progress.delivery import Delivery
     from bakex.progress.display import Display
 
 _FALLBACK = (80, 24)  # columns and rows of a terminal that does not tell
@@ -39,24 +45,55 @@ class BuildOptions:
     builder: str
     metadata_file: str
     allow: Sequence[str]
+    overrides: Sequence[str] = ()
+    call: str = ""
+    policy: PublishPolicy | None = None
 
 
 def build(
-    backend: Backend, settings: Settings, resolution: Resolution, options: BuildOptions
+    run: Invocation, settings: Settings, resolution: Resolution, options: BuildOptions
 ) -> None:
     """Bake, show the progress on standard error, and write the report.
 
+    If findings are wanted as JSON, that is all that standard error gets, unless the options ask
+    for progress.
+
     Raises:
         BakexError: What went wrong.
+        typer.Exit: The answer to a call is a bad one.
         StoppedError: A signal ended it.
     """
     out = sys.stderr
-    mode = choose(options.progress, settings.progress, is_terminal=is_terminal(out, settings))
-    report = _run(backend, settings, resolution, options, _Console(out, mode))
-    if options.metadata_file:
-        write(report, settings.cwd / Path(options.metadata_file))
-    if mode in {Mode.PLAIN, Mode.TTY}:
+    wanted = options.progress or (Mode.QUIET if run.as_json else "")
+    mode = choose(wanted, settings.progress, is_terminal=is_terminal(out, settings))
+    allow = permitted(
+        settings,
+        resolution,
+        allow=options.allow,
+        overrides=options.overrides,
+        rawjson=mode is Mode.RAWJSON,
+        ask=not run.as_json,
+    )
+    options = replace(options, allow=allow)
+    try:
+        report = _run(run, settings, resolution, options, _Console(out, mode))
+    except PublicationError as error:
+        _write(error.report, settings, options)
+        raise
+    _write(report, settings, options)
+    if report.targets and mode in {Mode.PLAIN, Mode.TTY}:
         say("\n".join(summary(report)))
+    if report.answers:
+        from bakex.cli.calling import present  # noqa: PLC0415 - only for calls
+
+        if code := present(resolution, report.answers, options.call):
+            raise typer.Exit(code)
+
+
+def _write(report: object, settings: Settings, options: BuildOptions) -> None:
+    """Write the metadata file if one is wanted, also when not every tag could be moved."""
+    if options.metadata_file and isinstance(report, Report):
+        write(report, settings.cwd / Path(options.metadata_file))
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,14 +103,16 @@ class _Console:
 
 
 def _run(
-    backend: Backend,
+    run: Invocation,
     settings: Settings,
     resolution: Resolution,
     options: BuildOptions,
     console: _Console,
 ) -> Report:
-    stream, clock = EventStream(), backend.clock()
+    stream, clock = EventStream(), run.backend.clock()
     shown = _display(console, settings, clock)
+    if run.as_json:
+        shown = _Findings(shown, run.findings)
 
     def stopping() -> None:
         stream.notice("stopping; press Ctrl-C again to end at once")
@@ -87,9 +126,9 @@ def _run(
     async def main() -> Report:
         for warning in resolution.warnings:
             stream.emit(WarningRaised(at=clock.now(), cell=None, diagnostic=warning))
-        connected = backend.connect(settings, builder=options.builder, events=stream)
+        connected = run.backend.connect(settings, builder=options.builder, events=stream)
         async with connected as client:
-            return await client.bake(resolution, allow=options.allow)
+            return await client.bake(resolution, allow=options.allow, policy=options.policy)
 
     with ExitStack() as stack:
         interrupts = stack.enter_context(watched(first=stopping, last=last_words))
@@ -98,6 +137,24 @@ def _run(
         stack.callback(_after, screen, console.mode)
         stack.enter_context(screen)
         return interrupts.run(main)
+
+
+class _Findings:
+    """A display that keeps warnings, besides what another display makes of them."""
+
+    def __init__(self, display: Display, findings: list[Diagnostic]) -> None:
+        self._display = display
+        self._findings = findings
+        self.interval_s = display.interval_s
+
+    def update(self, batch: Sequence[Delivery]) -> None:
+        for delivery in batch:
+            if isinstance(delivery, WarningRaised):
+                self._findings.append(delivery.diagnostic)
+        self._display.update(batch)
+
+    def close(self) -> None:
+        self._display.close()
 
 
 def _display(console: _Console, settings: Settings, clock: Clock) -> Display:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from bakex.diagnostics import render
+from bakex.diagnostics import document, render
 from bakex.errors import BakexError, InternalError, RunFailedError
 from bakex.progress.text import clean
 
@@ -45,6 +45,17 @@ def shown(diagnostics: Iterable[Diagnostic], *, colour: bool = False) -> Sequenc
     for diagnostic in diagnostics:
         times[diagnostic] = times.get(diagnostic, 0) + 1
     return [_text(diagnostic, number, colour=colour) for diagnostic, number in times.items()]
+
+
+def as_json(diagnostics: Iterable[Diagnostic]) -> str:
+    """Return the document ``{"diagnostics": [...]}``, each different one once, in order.
+
+    All of it is ASCII: what steps and registries wrote reaches no terminal as it is.
+    """
+    import json  # noqa: PLC0415 - only for --format json
+
+    found = [document(diagnostic) for diagnostic in dict.fromkeys(diagnostics)]
+    return json.dumps({"diagnostics": found}, indent=2)
 
 
 def _text(diagnostic: Diagnostic, number: int, *, colour: bool) -> str:

@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import signal
 from contextlib import contextmanager
@@ -40,6 +41,7 @@ class Interrupts:
         Raises:
             StoppedError: A signal came before it was done.
         """
+        gc.enable()  # start-up does without
 
         async def guarded() -> _T:
             loop, task = asyncio.get_running_loop(), asyncio.current_task()

@@ -1,8 +1,8 @@
 """A command group that imports a command's module only when that command runs."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, TypeVar
 
 import typer
 from typer._click.exceptions import ClickException  # no public name, see run
@@ -11,15 +11,54 @@ from typer.core import TyperCommand, TyperGroup
 from bakex._version import __version__
 from bakex.cli.backend import Invocation
 from bakex.cli.options import Debug
+from bakex.cli.streams import put
 from bakex.errors import UsageError
 
 NAME = "bakex"
+_F = TypeVar("_F", bound=Callable[..., Any])
 
 
 def _show_version(wanted: bool) -> None:
     if wanted:
-        print(f"{NAME} {__version__}")
+        put(f"{NAME} {__version__}\n")
         raise typer.Exit
+
+
+def _show_help(ctx: Any, _option: Any, wanted: bool) -> None:
+    # The parser's own way to print lets errors of standard output through as they are.
+    if wanted and not ctx.resilient_parsing:
+        put(f"{ctx.get_help()}\n")
+        raise typer.Exit
+
+
+class HelpfulCommand(TyperCommand):
+    """A command whose ``--help`` goes the way of all output."""
+
+    def get_help_option(self, ctx: Any) -> Any:
+        """Return the option, made once."""
+        option = super().get_help_option(ctx)
+        if option is not None:
+            option.callback = _show_help
+        return option
+
+
+class HelpfulGroup(TyperGroup):
+    """A group of commands, likewise."""
+
+    def get_help_option(self, ctx: Any) -> Any:
+        """Return the option, made once."""
+        option = super().get_help_option(ctx)
+        if option is not None:
+            option.callback = _show_help
+        return option
+
+
+class App(typer.Typer):
+    """A Typer whose commands are `HelpfulCommand` ones."""
+
+    def command(self, name: str | None = None, **options: Any) -> Callable[[_F], _F]:
+        """Return the decorator that adds a command; see Typer."""
+        return super().command(name, cls=HelpfulCommand, **options)
 
 
 _Version = Annotated[
@@ -30,7 +69,7 @@ _Version = Annotated[
 ]
 
 
-class LazyGroup(TyperGroup):
+class LazyGroup(HelpfulGroup):
     """Commands named in `lazy` (name -> one-line help) live in `bakex.cli.commands.<name>`.
 
     Help and "did you mean" see stubs; dispatch swaps in the real command.
@@ -41,7 +80,7 @@ class LazyGroup(TyperGroup):
     def __init__(self, **attrs: Any) -> None:
         super().__init__(**attrs)
         for name, summary in self.lazy.items():
-            self.commands[name] = TyperCommand(name=name, help=summary)
+            self.commands[name] = HelpfulCommand(name=name, help=summary)
 
     def resolve_command(self, ctx: Any, args: list[str]) -> tuple[Any, Any, list[str]]:
         """Return name, command and the arguments left, importing the command's module."""
@@ -53,9 +92,10 @@ class LazyGroup(TyperGroup):
         return name, command, rest
 
 
-def plain(**options: Any) -> typer.Typer:
+def plain(cls: type[TyperGroup] = HelpfulGroup, **options: Any) -> App:
     """Return a Typer that neither loads rich for its help nor hooks tracebacks."""
-    return typer.Typer(
+    return App(
+        cls=cls,
         add_completion=False,
         rich_markup_mode=None,
         pretty_exceptions_enable=False,

@@ -12,7 +12,10 @@ if TYPE_CHECKING:
 Texts = list[str] | None
 
 Targets = Annotated[
-    Texts, typer.Argument(metavar="[TARGET]...", help="Targets and groups; 'default' if none.")
+    Texts,
+    typer.Argument(
+        metavar="[URL [URL]] [TARGET]...", help="Targets and groups; 'default' if none."
+    ),
 ]
 Files = Annotated[
     Texts,
@@ -28,6 +31,17 @@ Sets = Annotated[
 ]
 Variables = Annotated[
     Texts, typer.Option("--var", metavar="NAME=VALUE", help="Set a variable; repeatable.")
+]
+EnvFiles = Annotated[
+    Texts,
+    typer.Option(
+        "--env-file",
+        metavar="FILE",
+        help="Values of variables that the environment does not set; repeatable.",
+    ),
+]
+Strict = Annotated[
+    bool, typer.Option("--strict", help="Refuse what only bakex understands in bake files.")
 ]
 Push = Annotated[
     bool | None,
@@ -63,6 +77,19 @@ Provenance = Annotated[
 Sbom = Annotated[
     str, typer.Option(metavar="BOOL|generator=IMAGE", help="Attest what the result contains.")
 ]
+Policies = Annotated[
+    Texts,
+    typer.Option(
+        "--policy", metavar="KEY=VALUE,...", help="How source policies count; repeatable."
+    ),
+]
+Call = Annotated[
+    str,
+    typer.Option(
+        "--call", metavar="METHOD[,...]", help="Call a method of the frontend: check, outline."
+    ),
+]
+Check = Annotated[bool, typer.Option("--check", help="The same as --call check.")]
 Builder = Annotated[
     str,
     typer.Option(
@@ -70,9 +97,20 @@ Builder = Annotated[
         help="Where to build, several separated by commas; found by itself if not given.",
     ),
 ]
+Format = Annotated[
+    str,
+    typer.Option(
+        "--format",
+        metavar="text|json",
+        help="Errors and warnings, and what else is told, for people or for programs.",
+    ),
+]
 Debug = Annotated[bool, typer.Option("--debug", "-D", help="Show tracebacks of errors.")]
 
-_FLAGS = frozenset({"--push", "--load", "--no-cache", "--pull", "--print", "--debug"})
+_FLAGS = frozenset(
+    {"--push", "--load", "--no-cache", "--pull", "--print", "--check", "--strict", "--debug"}
+    | {"--list-targets", "--list-variables"}
+)
 _OPPOSITES = {
     "--push": "--no-push",
     "--load": "--no-load",
@@ -99,4 +137,18 @@ def spelled(arguments: Sequence[str]) -> list[str]:
             found.append(name)
         elif name in _OPPOSITES:
             found.append(_OPPOSITES[name])
+        else:  # the last word counts
+            found = [other for other in found if other != name]
     return [*found, *arguments[end:]]
+
+
+def wants_json(arguments: Sequence[str]) -> bool:
+    """Return whether the last ``--format`` is ``json``; needs no parser, so errors of it count."""
+    end = arguments.index("--") if "--" in arguments else len(arguments)
+    found = False
+    for position, argument in enumerate(arguments[:end]):
+        if argument == "--format":
+            found = arguments[position + 1 : position + 2] == ["json"]
+        elif argument.startswith("--format="):
+            found = argument == "--format=json"
+    return found

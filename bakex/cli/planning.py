@@ -6,46 +6,44 @@ from typing import TYPE_CHECKING
 
 from bakex.cli.interrupts import watched
 from bakex.cli.streams import say
-from bakex.errors import UsageError
 from bakex.events import NodeChosen
 from bakex.plan import explain
 from bakex.progress.text import clean
 
 if TYPE_CHECKING:
     from bakex.bake.resolve import Resolution
-    from bakex.cli.backend import Backend
+    from bakex.cli.backend import Invocation
     from bakex.config import Settings
     from bakex.events import Event
 
-_TEXT, _JSON = "text", "json"
-
 
 class _Notes:
-    """An `EventSink` that tells why nodes were passed over."""
+    """An `EventSink` that tells people why nodes were passed over."""
+
+    def __init__(self, *, silent: bool) -> None:
+        self._silent = silent
 
     def emit(self, event: Event) -> None:
-        if isinstance(event, NodeChosen) and event.note:
+        if isinstance(event, NodeChosen) and event.note and not self._silent:
             say(f"note: {clean(event.note)}")
 
 
-def show(
-    backend: Backend, settings: Settings, resolution: Resolution, *, builder: str, format_: str
-) -> str:
-    """Return the plan for a resolution as text or JSON, ending in a newline.
+def show(run: Invocation, settings: Settings, resolution: Resolution, *, builder: str) -> str:
+    """Return the plan for a resolution as text, or as JSON if asked for; ends in a newline.
 
     Raises:
-        UsageError: The format is neither.
         NodeError: A node does not answer.
         PlanError: Something cannot be placed.
         StoppedError: A signal ended it.
     """
-    if format_ not in {_TEXT, _JSON}:
-        raise UsageError(f"invalid format {format_!r}", hint="use --format text or --format json")
 
     async def main() -> str:
-        async with backend.connect(settings, builder=builder, events=_Notes()) as client:
+        connected = run.backend.connect(
+            settings, builder=builder, events=_Notes(silent=run.as_json)
+        )
+        async with connected as client:
             plan, nodes = client.plan(resolution), client.nodes
-        if format_ == _TEXT:
+        if not run.as_json:
             return explain.text(plan, nodes)
         import json  # noqa: PLC0415 - only for this format
 

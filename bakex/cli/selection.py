@@ -1,71 +1,149 @@
 """From options to targets: what `bake` and `plan` have in common."""
 
-from __future__ import annotations
+from typing import TYPE_CHECKING, NamedTuple
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
-
+from bakex.cli import options as o
 from bakex.cli.streams import say
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from bakex.bake.definition import Definition
     from bakex.bake.resolve import Resolution
-    from bakex.cli.backend import Backend
+    from bakex.cli.backend import Invocation
+    from bakex.cli.seam import Reading
     from bakex.config import Settings
+    from bakex.diagnostics import Diagnostic
+    from bakex.sources.arguments import Arguments
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Selection:
+# No "from __future__ import annotations" here: Typer reads the options off these annotations.
+class Selection(NamedTuple):
     """The options that say what is to be built, and how it differs from what the files say."""
 
-    files: Sequence[str] | None
-    targets: Sequence[str] | None
-    set: Sequence[str] | None
-    variables: Sequence[str] | None
-    platform: Sequence[str] | None
-    output: Sequence[str] | None
-    push: bool | None
-    load: bool | None
-    no_cache: bool | None
-    pull: bool | None
-    provenance: str
-    sbom: str
+    targets: o.Targets = None
+    files: o.Files = None
+    sets: o.Sets = None
+    variables: o.Variables = None
+    env_files: o.EnvFiles = None
+    push: o.Push = None
+    load: o.Load = None
+    platform: o.Platforms = None
+    output: o.Outputs = None
+    no_cache: o.NoCache = None
+    pull: o.Pull = None
+    provenance: o.Provenance = ""
+    sbom: o.Sbom = ""
+    policy: o.Policies = None
+    call: o.Call = ""
+    check: o.Check = False
+    strict: o.Strict = False
+    builder: o.Builder = ""
+    format: o.Format = "text"
+    debug: o.Debug = False
+
+    def overrides(self) -> "tuple[str, ...]":
+        """Return everything that changes what the files say, as ``--set`` expressions.
+
+        Raises:
+            UsageError: An option whose value it cannot have.
+        """
+        from bakex.bake.flags import Flags, as_overrides  # noqa: PLC0415 - start-up budget
+
+        platforms = [item for text in self.platform or () for item in text.split(",") if item]
+        flags = Flags(
+            set=self.sets or (),
+            push=bool(self.push),
+            load=bool(self.load),
+            call="check" if self.check else self.call,
+            no_cache=self.no_cache,
+            pull=self.pull,
+            sbom=self.sbom,
+            provenance=self.provenance,
+            policy=self.policy or (),
+            platform=platforms,
+            output=self.output or (),
+        )
+        return as_overrides(flags)
 
 
-def select(selection: Selection, backend: Backend, settings: Settings) -> Resolution:
+def begin(run: "Invocation", selection: Selection) -> "Settings":
+    """Take note of the options that concern the whole command, and read the settings.
+
+    Raises:
+        UsageError: No such format.
+    """
+    from bakex.errors import UsageError  # noqa: PLC0415 - start-up budget
+
+    run.debug |= selection.debug
+    if selection.format not in {"text", "json"}:
+        raise UsageError(
+            f"invalid format {selection.format!r}", hint="use --format text or --format json"
+        )
+    run.as_json = selection.format == "json"
+    return run.backend.settings()
+
+
+def _split(selection: Selection) -> "Arguments":
+    from bakex.sources.arguments import split  # noqa: PLC0415 - start-up budget
+
+    return split(selection.targets or ())
+
+
+def _reading(selection: Selection) -> "Reading":
+    arguments = _split(selection)
+    return {
+        "files": selection.files or (),
+        "variables": selection.variables or (),
+        "env_files": selection.env_files or (),
+        "strict": selection.strict,
+        "url": arguments.definition,
+        "context_url": arguments.context,
+    }
+
+
+def read(run: "Invocation", settings: "Settings", selection: Selection) -> "Definition":
+    """Return what the files say; for listings.
+
+    Raises:
+        DefinitionError: They cannot be read.
+        UsageError: An option that cannot be read.
+    """
+    return run.backend.read(settings, **_reading(selection))
+
+
+def select(
+    run: "Invocation", settings: "Settings", selection: Selection, *, check: bool = False
+) -> "Resolution":
     """Return the targets that the options select.
+
+    Args:
+        run: This run of the command.
+        settings: Working directory and environment.
+        selection: The options.
+        check: Whether to check what a build checks on this machine before it begins.
 
     Raises:
         UsageError: An option that cannot be read.
         DefinitionError: What is selected cannot be built like that.
     """
-    from bakex.bake.flags import Flags, as_overrides  # noqa: PLC0415 - start-up budget
-
-    platforms = [item for text in selection.platform or () for item in text.split(",") if item]
-    flags = Flags(
-        set=selection.set or (),
-        push=bool(selection.push),
-        load=bool(selection.load),
-        no_cache=selection.no_cache,
-        pull=selection.pull,
-        sbom=selection.sbom,
-        provenance=selection.provenance,
-        platform=platforms,
-        output=selection.output or (),
-    )
-    return backend.define(
+    return run.backend.define(
         settings,
-        files=selection.files or (),
-        targets=selection.targets or (),
-        overrides=as_overrides(flags),
-        variables=selection.variables or (),
+        **_reading(selection),
+        targets=_split(selection).names,
+        overrides=selection.overrides(),
+        check=check,
     )
 
 
-def warn(resolution: Resolution) -> None:
-    """Print what is odd about a resolution; for commands that have no display to show it."""
-    if resolution.warnings:
+def warn(run: "Invocation", warnings: "Sequence[Diagnostic]") -> None:
+    """Print what is odd; for commands that have no display to show it.
+
+    With ``--format json`` it is kept for the document that ends the command.
+    """
+    if run.as_json:
+        run.findings.extend(warnings)
+    elif warnings:
         from bakex.cli.failures import shown  # noqa: PLC0415 - start-up budget
 
-        say("\n\n".join(shown(resolution.warnings)))
+        say("\n\n".join(shown(warnings)))

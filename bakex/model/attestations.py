@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, ClassVar, Self
 
 from bakex.errors import DefinitionError
+from bakex.model.attributes import Key, Shape
 from bakex.model.fields import boolean, record, texts, write
 
 if TYPE_CHECKING:
@@ -15,6 +16,13 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attestation:
     """A kind of attestation (``provenance``, ``sbom``), whether it is off, and its attributes."""
+
+    FORM: ClassVar[str] = "type=TYPE,key=value,..."
+    KEYS: ClassVar[tuple[Key, ...]] = (
+        Key(name="type", doc="provenance or sbom"),
+        Key(name="disabled", shape=Shape.BOOLEAN, doc="Whether it is not made."),
+    )
+    OPEN: ClassVar[bool] = True
 
     type: str
     disabled: bool = False

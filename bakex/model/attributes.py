@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from enum import Enum
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self, TypeVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol, Self, TypeVar, cast
 
 if TYPE_CHECKING:
     from dataclasses import Field
@@ -37,8 +37,39 @@ class Shape(Enum):
     OBJECT = "object"
 
 
+class Key(NamedTuple):
+    """A key of the object form of a composite value, for the reference page and the schema.
+
+    Attributes:
+        name: Its spelling.
+        doc: What it says, in a few words.
+        shape: Form of the value: text, boolean (as text, too), a list of texts, or for
+            `Shape.COMPOSITES` a list of objects of texts.
+        values: The only values that it can have; empty if there are others.
+        required: Whether the object cannot do without.
+        printed: Whether only ``--print`` spells it so; null is unset there.
+    """
+
+    name: str
+    doc: str
+    shape: Shape = Shape.STRING
+    values: tuple[str, ...] = ()
+    required: bool = False
+    printed: bool = False
+
+
 class Composite(Protocol):
-    """A value that is written as text or as an object: an output, a secret ..."""
+    """A value that is written as text or as an object: an output, a secret ...
+
+    Attributes:
+        FORM: The text form, in words.
+        KEYS: The keys of the object form that mean something to all of its kinds.
+        OPEN: Whether there may be further keys: attributes of one kind of it.
+    """
+
+    FORM: ClassVar[str]
+    KEYS: ClassVar[tuple[Key, ...]]
+    OPEN: ClassVar[bool]
 
     @classmethod
     def parse(cls, text: str) -> tuple[Self, ...]:
@@ -51,7 +82,7 @@ class Composite(Protocol):
 
     @classmethod
     def of(cls, fields: Mapping[str, object]) -> Self:
-        """Make one of the keys of an object; values are texts or lists of texts.
+        """Make one of the keys of an object; values have the shapes of `KEYS`, else are texts.
 
         Raises:
             DefinitionError: A key that is missing, or a value that it cannot have.
@@ -87,6 +118,10 @@ class Attr:
         nullable: Whether null means unset; it is an error otherwise.
         sparse: Whether a null element leaves its key alone; it is an error otherwise.
         blank_removes: Whether an empty element removes its key.
+        per_platform: Whether a ``platform`` block can set it: it says how one image is built, not
+            what becomes of the result as a whole.
+        compose: The key of a compose file that means the same; empty if there is none.
+        example: The attribute as it may stand in a bake file, for the reference page.
         doc: One sentence for the reference page and the schema.
     """
 
@@ -100,6 +135,9 @@ class Attr:
     nullable: bool = True
     sparse: bool = False
     blank_removes: bool = False
+    per_platform: bool = False
+    compose: str = ""
+    example: str = ""
     doc: str
 
     def field(self, default: Any) -> Any:  # noqa: ANN401 - dataclasses.field is typed so, too

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, ClassVar, Self
 
+from bakex.model.attributes import Key
 from bakex.model.fields import record, texts, write
 
 if TYPE_CHECKING:
@@ -16,6 +17,12 @@ from bakex.errors import DefinitionError
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CacheEntry:
     """A cache source or destination: a type such as ``registry`` or ``local``, and attributes."""
+
+    FORM: ClassVar[str] = "type=TYPE,key=value,... or REFERENCE,..."
+    KEYS: ClassVar[tuple[Key, ...]] = (
+        Key(name="type", required=True, doc="registry, local, inline, gha, s3, azblob ..."),
+    )
+    OPEN: ClassVar[bool] = True
 
     type: str
     attrs: Mapping[str, str] = field(default_factory=dict[str, str])

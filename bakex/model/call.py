@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Self
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Self
 
 from bakex.errors import DefinitionError
 from bakex.model.fields import boolean, record, write
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 LINT = "lint"
 _SYNONYMS = {"check": LINT, "build": ""}
@@ -52,3 +55,25 @@ class Call:
         pairs = [("format", self.format)] if self.format else []
         pairs += [("ignorestatus", "true")] if self.ignore_status else []
         return ",".join([self.name or "build", *([write(pairs)] if pairs else [])])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What a frontend answered to a call.
+
+    Attributes:
+        fields: ``result.json``, ``result.txt``, ``version``, ``result.statuscode`` and whatever
+            else it said; which ones there are depends on the method.
+        filename: What the frontend calls the Dockerfile.
+        dockerfile: What the user calls it; ``inline`` if it has no file.
+    """
+
+    fields: Mapping[str, str] = field(default_factory=dict[str, str])
+    filename: str = ""
+    dockerfile: str = ""
+
+    @property
+    def status(self) -> int:
+        """The frontend's verdict as an exit code; 0 for none."""
+        text = self.fields.get("result.statuscode", "")
+        return int(text) if text.isdecimal() and text.isascii() else 0

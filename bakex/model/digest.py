@@ -32,11 +32,22 @@ class Digest:
         return cls(match[1], match[2])
 
     @classmethod
-    def of(cls, data: bytes) -> Self:
-        """Return the sha256 digest of data."""
+    def of(cls, data: bytes, algorithm: str = "sha256") -> Self:
+        """Return the digest of data.
+
+        Args:
+            data: The whole content.
+            algorithm: One that `parse` knows.
+        """
         import hashlib  # noqa: PLC0415 - start-up: planning needs no hash
 
-        return cls("sha256", hashlib.sha256(data).hexdigest())
+        return cls(algorithm, hashlib.new(algorithm, data).hexdigest())
 
     def __str__(self) -> str:
         return f"{self.algorithm}:{self.hex}"
+
+
+def is_digest(text: str) -> bool:
+    """Return whether `Digest.parse` would take a text."""
+    match = _DIGEST.fullmatch(text)
+    return match is not None and len(match[2]) == _HEX_LENGTH[match[1]]

@@ -35,6 +35,7 @@ class Index:
     media_type: str
     manifests: tuple[Descriptor, ...]
     annotations: Mapping[str, str] = field(default_factory=dict[str, str])
+    subject: Descriptor | None = None
     fields: Mapping[str, Any] = field(repr=False, compare=False)
 
     @classmethod
@@ -56,9 +57,11 @@ class Index:
         listed = cast("list[object]", entries)
         if len(listed) > MAX_ENTRIES:
             raise ContentError(f"the index has {len(listed)} entries, more than {MAX_ENTRIES}")
+        subject = fields.get("subject")
         return cls(
             raw=raw,
             media_type=kind,
+            subject=None if subject is None else Descriptor.from_json(subject),
             manifests=tuple(Descriptor.from_json(entry) for entry in listed),
             annotations=string_map(fields.get("annotations"), "annotations of the index"),
             fields=fields,

@@ -132,6 +132,18 @@ class ImageConfig:
             fields=fields,
         )
 
+    @property
+    def labels(self) -> Mapping[str, str]:
+        """The labels; what is not text is left out."""
+        config = self.fields.get("config")
+        if not isinstance(config, Mapping):
+            return {}
+        labels = cast("Mapping[str, object]", config).get("Labels")
+        if not isinstance(labels, Mapping):
+            return {}
+        found = cast("Mapping[str, object]", labels)
+        return {key: value for key, value in found.items() if isinstance(value, str)}
+
 
 def _diff_ids(rootfs: object) -> tuple[Digest, ...]:
     found: Mapping[str, object] = {}

@@ -34,6 +34,7 @@ class Feature(StrEnum):
     IMAGE_LOAD = "image-load"  # has an image store behind a docker API
     SOURCE_DATE_EPOCH = "source-date-epoch"
     LOCAL_SESSION_ID = "local-session-id"
+    ULIMITS = "ulimits"
 
 
 class Speed(StrEnum):
@@ -49,7 +50,8 @@ class Endpoint:
 
     Attributes:
         name: Its name in the builder; unique there.
-        address: ``unix:///path`` or ``tcp://host:port``.
+        address: ``unix:///path``, ``tcp://host:port``, ``ssh://[user@]host[:port][/path]``,
+            ``docker-container://name``, ``podman-container://name`` or ``kube-pod://[name]``.
         wire: What is spoken on that address.
         tls_ca: Path of the authority's certificate; empty for no TLS.
         tls_cert: Path of the client certificate.
@@ -59,6 +61,10 @@ class Endpoint:
         host_network: RUN steps use the host's network because the daemon has none of its own.
         private: It is bakex's own engine: nobody looks for images in its store.
         origin: Why this endpoint was chosen, for messages: "DOCKER_HOST", "--builder", ...
+        via: The docker daemon that runs the container of a ``docker-container://`` address.
+        options: What a container or a pod needs besides its name, such as its namespace or the
+            image that it is made from; the keys are those of the address's parameters.
+        platforms: What the node is said to build, in order, before what it says itself.
     """
 
     name: NodeName
@@ -72,6 +78,9 @@ class Endpoint:
     host_network: bool = False
     private: bool = False
     origin: str = ""
+    via: Endpoint | None = None
+    options: Mapping[str, str] = field(default_factory=dict[str, str], hash=False)
+    platforms: tuple[Platform, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

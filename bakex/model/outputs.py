@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, ClassVar, Self
 
 from bakex.errors import DefinitionError
+from bakex.model.attributes import Key
 from bakex.model.fields import record, texts, write
 
 if TYPE_CHECKING:
@@ -23,6 +24,17 @@ class Output:
         dest: Path, or ``-`` for standard output; empty where the type needs none.
         attrs: Everything else, as given.
     """
+
+    FORM: ClassVar[str] = "type=TYPE,dest=PATH,key=value,... or DIRECTORY or -"
+    KEYS: ClassVar[tuple[Key, ...]] = (
+        Key(
+            name="type",
+            required=True,
+            doc="image, registry, oci, docker, local, tar or cacheonly",
+        ),
+        Key(name="dest", doc="Where it is written; - is standard output."),
+    )
+    OPEN: ClassVar[bool] = True
 
     type: str
     dest: str = ""

@@ -89,6 +89,20 @@ def split_platforms(texts: Iterable[str]) -> tuple[str, ...]:
     return tuple(part.strip() for text in texts for part in text.split(",") if part.strip())
 
 
+def named(word: str) -> Platform | None:
+    """Return the platform that one element of a list names; None if only a node can tell.
+
+    That is so for ``local`` and for an operating system alone.
+
+    Raises:
+        DefinitionError: A malformed platform.
+    """
+    alone = word.strip().lower()
+    if alone == "local" or alone in _KNOWN_OS:
+        return None
+    return Platform.parse(word)
+
+
 def is_known(text: str) -> bool:
     """Return whether a single token names an operating system or an architecture."""
     word = text.strip().lower()

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, ClassVar, Self, cast
 
 from bakex.errors import DefinitionError
+from bakex.model.attributes import Key, Shape
 from bakex.model.fields import boolean, record, texts, write
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
-_LEVELS = {"panic", "fatal", "error", "warn", "warning", "info", "debug", "trace"}
+_FILES = "Files"
+_SPELLED = {"Reset": "reset", "Disabled": "disabled", "Strict": "strict", "LogLevel": "log-level"}
+_LEVELS = ("panic", "fatal", "error", "warn", "warning", "info", "debug", "trace")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +28,21 @@ class Policy:
         strict: Whether a violation fails the build; None leaves it to the default.
         log_level: How much the evaluation tells; empty leaves it to the default.
     """
+
+    FORM: ClassVar[str] = "filename=FILE,reset=BOOL,disabled=BOOL,strict=BOOL,log-level=LEVEL"
+    KEYS: ClassVar[tuple[Key, ...]] = (
+        Key(name="filename", doc="A policy file."),
+        Key(name="reset", shape=Shape.BOOLEAN, doc="Whether earlier policies are dropped."),
+        Key(name="disabled", shape=Shape.BOOLEAN, doc="Whether policies are switched off."),
+        Key(name="strict", shape=Shape.BOOLEAN, doc="Whether a violation fails the build."),
+        Key(name="log-level", values=_LEVELS, doc="How much the evaluation tells."),
+        Key(name="Files", shape=Shape.COMPOSITES, printed=True, doc="The policy files."),
+        Key(name="Reset", shape=Shape.BOOLEAN, printed=True, doc="The same as reset."),
+        Key(name="Disabled", shape=Shape.BOOLEAN, printed=True, doc="The same as disabled."),
+        Key(name="Strict", shape=Shape.BOOLEAN, printed=True, doc="The same as strict."),
+        Key(name="LogLevel", values=_LEVELS, printed=True, doc="The same as log-level."),
+    )
+    OPEN: ClassVar[bool] = False
 
     files: tuple[str, ...] = ()
     reset: bool = False
@@ -49,12 +67,16 @@ class Policy:
 
     @classmethod
     def of(cls, fields: Mapping[str, object]) -> Self:
-        """Make one of the keys of an object; the keys are those of `parse`.
+        """Make one of the keys of an object: those of `parse`, or those that ``--print`` shows.
 
         Raises:
             DefinitionError: An unknown key, or a value that it cannot have.
         """
-        return cls._of(texts(fields).items())
+        own = {name: value for name, value in fields.items() if name != _FILES}
+        printed = cast("Sequence[Mapping[str, str | None]]", fields.get(_FILES) or ())
+        files = [("filename", file.get("Filename") or "") for file in printed]
+        pairs = ((_SPELLED.get(name, name), value) for name, value in texts(own).items())
+        return cls._of([*files, *pairs])
 
     @classmethod
     def _of(cls, fields: Iterable[tuple[str, str]]) -> Self:

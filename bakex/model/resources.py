@@ -34,6 +34,17 @@ KEYS: Mapping[str, Kind] = MappingProxyType(
         "cpuset-mems": Kind.TEXT,
     }
 )
+DOCS: Mapping[str, str] = MappingProxyType(
+    {
+        "memory": "Memory of a step, in bytes or with a unit.",
+        "memory-swap": "Memory and swap together; -1 is no limit.",
+        "cpu-shares": "Weight against other steps.",
+        "cpu-period": "Period of the CPU quota, in microseconds.",
+        "cpu-quota": "CPU time in each period, in microseconds.",
+        "cpuset-cpus": "CPUs, such as 0-3,5.",
+        "cpuset-mems": "Memory nodes, likewise.",
+    }
+)
 _INTEGER = re.compile(r"[+-]?[0-9]{1,19}")
 _LIMIT = 1 << 63
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, ClassVar, Self
 
 from bakex.errors import DefinitionError
+from bakex.model.attributes import Key
 from bakex.model.fields import record, texts, write
 
 if TYPE_CHECKING:
@@ -24,6 +25,14 @@ class Secret:
         env: Name of an environment variable; empty if not from one. With neither, the variable
             named like the id is used if it is set, else the file named like the id.
     """
+
+    FORM: ClassVar[str] = "id=NAME,src=FILE or id=NAME,env=NAME"
+    KEYS: ClassVar[tuple[Key, ...]] = (
+        Key(name="id", required=True, doc="What RUN --mount=type=secret,id= names."),
+        Key(name="src", doc="The file that holds the value."),
+        Key(name="env", doc="The environment variable that holds the value."),
+    )
+    OPEN: ClassVar[bool] = False
 
     id: str
     src: str = ""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Self, cast
+from typing import TYPE_CHECKING, ClassVar, Self, cast
 
 from bakex.errors import DefinitionError
+from bakex.model.attributes import Key, Shape
 from bakex.model.fields import texts
 
 if TYPE_CHECKING:
@@ -17,6 +18,13 @@ DEFAULT = "default"
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ssh:
     """An SSH agent (or keys) for build steps: an id, and sockets or key files (none: the agent)."""
+
+    FORM: ClassVar[str] = "ID or ID=PATH,..."
+    KEYS: ClassVar[tuple[Key, ...]] = (
+        Key(name="id", doc="What RUN --mount=type=ssh,id= names; default if it is left out."),
+        Key(name="paths", shape=Shape.STRINGS, doc="Agent sockets or key files; none: the agent."),
+    )
+    OPEN: ClassVar[bool] = False
 
     id: str = DEFAULT
     paths: tuple[str, ...] = ()

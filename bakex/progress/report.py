@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING
 
 from bakex.errors import OutputError
+from bakex.model.publication import State
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -73,6 +74,8 @@ def _publication(publication: Publication) -> Mapping[str, object]:
         }
     if publication.unchanged:
         entry["unchanged"] = True
+    elif publication.state is not State.PUBLISHED:
+        entry["state"] = str(publication.state)
     return entry
 
 

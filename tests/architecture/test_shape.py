@@ -11,6 +11,7 @@ import pytest
 
 import bakex
 from bakex import errors
+from bakex.bake.reference import text
 from bakex.cli.main import COMMANDS
 
 PACKAGE = Path(bakex.__file__).parent
@@ -78,6 +79,11 @@ def test_every_code_is_documented_with_cause_and_remedy() -> None:
     assert {code: documented.get(code) for code in expected} == expected
     assert used - {"BX0000"} <= set(documented)
     assert set(documented) <= used
+
+
+def test_the_reference_page_is_what_the_tables_say() -> None:
+    page = (REPOSITORY / "docs" / "bake-reference.md").read_text()
+    assert page == text(), "run make docs"
 
 
 def test_nothing_left_to_do_without_an_issue() -> None:

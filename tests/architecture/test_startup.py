@@ -67,9 +67,20 @@ def project(tmp_path: Path) -> Path:
         (["bake", "--help"], HEAVY - {"subprocess"} | {"bakex.api", "bakex.cli.commands.plan"}),
         (["version"], HEAVY - {"subprocess"} | {"bakex.api", "bakex.cli.commands.bake"}),
         (["bake", "--print"], HEAVY - {"subprocess"} | {"bakex.api.client", "bakex.progress.tty"}),
+        (["bake", "--print", "--strict"], HEAVY - {"subprocess"} | {"bakex.api.client"}),
         (["bake", "--list", "targets"], HEAVY - {"subprocess"} | {"bakex.api.client"}),
+        (["schema"], HEAVY - {"subprocess"} | {"bakex.api", "bakex.cli.commands.bake"}),
     ],
-    ids=["--version", "--help", "bake --help", "version", "bake --print", "bake --list"],
+    ids=[
+        "--version",
+        "--help",
+        "bake --help",
+        "version",
+        "bake --print",
+        "bake --print --strict",
+        "bake --list",
+        "schema",
+    ],
 )
 def test_commands_load_only_what_they_need(project: Path, argv: list[str], never: set[str]) -> None:
     assert never & loaded(project, *argv) == set()

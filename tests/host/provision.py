@@ -37,6 +37,7 @@ EMULATORS = {
 }
 STABLE = ("trixie", "forky")
 NEWER = ("forky", "sid")  # where the tools are that trixie does not have, or only old
+OLD = ("bookworm",)  # Debian 12: docker 20.10, the oldest that is built with
 OLDEST_DOCKER = 23  # the first with the containerd-snapshotter feature
 
 
@@ -70,7 +71,13 @@ TEST = (
     *DEMO,
     Need("skopeo", "skopeo"),
     Need("umoci", "umoci"),
+    Need("podman", "podman"),
+    Need("buildah", "buildah"),
     Need("busybox", "busybox-static"),
+    Need("ssh-agent", "openssh-client"),
+    Need("sshd", "openssh-server"),
+    Need("docker", "docker-cli", STABLE),
+    Need("tini-static", "tini"),
     Need("oras", "oras", STABLE),
     Need("crane", "crane", NEWER),
     Need("docker-buildx", "docker-buildx", NEWER),
@@ -154,6 +161,15 @@ def provide(needs: tuple[Need, ...]) -> None:
         run(sys.executable, DEBIAN, "unpack", *flags, "--into", prefix(), *packages)
 
 
+def provide_old_docker() -> None:
+    """Unpack docker 20.10 beside the engine prefix, for the tests with an old image store."""
+    place = prefix().with_name("docker-20.10")
+    if (place / "usr/sbin/dockerd").exists():
+        return
+    flags = [flag for suite in OLD for flag in ("--suite", suite)]
+    run(sys.executable, DEBIAN, "unpack", *flags, "--into", place, "docker.io", "containerd")
+
+
 def enable_emulators() -> None:
     """Have the kernel run foreign programs with QEMU, in containers too."""
     machine = subprocess.run(
@@ -188,6 +204,8 @@ def main() -> None:
     parser.add_argument("mode", choices=("demo", "test"))
     mode = parser.parse_args().mode
     provide(DEMO if mode == "demo" else TEST)
+    if mode == "test":
+        provide_old_docker()
     if os.geteuid() == 0:
         enable_emulators()
         mount_control_groups()

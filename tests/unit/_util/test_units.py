@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from bakex._util.units import parse_size
+from bakex._util.units import parse_duration, parse_size
 
 
 @pytest.mark.parametrize(
@@ -30,3 +30,17 @@ def test_sizes(text: str, size: int) -> None:
 def test_what_is_no_size(text: str) -> None:
     with pytest.raises(ValueError, match="invalid size"):
         parse_size(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("90s", 90), ("1h30m", 5400), ("24h", 86400), ("2d", 172800), ("1.5h", 5400), ("250ms", 0.25)],
+)
+def test_durations(text: str, expected: float) -> None:
+    assert parse_duration(text) == expected
+
+
+@pytest.mark.parametrize("text", ["", "5", "h", "1h 2m", "-1h", "1y", "1hx"])
+def test_texts_that_are_no_durations(text: str) -> None:
+    with pytest.raises(ValueError, match="invalid duration"):
+        parse_duration(text)

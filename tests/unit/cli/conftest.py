@@ -11,6 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from bakex.api.connect import Connected
+from bakex.api.images import Images
+from bakex.api.upkeep import Upkeep
 from bakex.bake.resolve import Resolution
 from bakex.config import Settings, load
 from bakex.diagnostics import Diagnostic
@@ -30,14 +33,17 @@ from bakex.model.media_types import OCI_INDEX
 from bakex.model.node import Endpoint, NodeName, Speed, Wire
 from bakex.model.plan import Cell, CellId, Plan
 from bakex.model.platform import Platform
-from bakex.model.publication import Publication, Report, TargetReport
+from bakex.model.publication import Publication, PublishPolicy, Report, TagMove, TargetReport
+from bakex.model.reference import Reference
 from bakex.model.target import Target
 from bakex.nodes.drivers.private import EngineState, EngineStatus
+from bakex.outputs.record import Record
 from bakex.testing.clock import ManualClock
 from bakex.testing.fakes import fake_node
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+    from contextlib import AbstractAsyncContextManager
 
     from bakex.bake.definition import Definition
     from bakex.events import Event, EventSink
@@ -48,8 +54,18 @@ ROOT = Path(__file__).parents[3]
 CELL = CellId("app", Platform.parse("linux/amd64"))
 NODE = NodeName("here")
 TARGET = Target(name="app", tags=("r.example/app:1",))
+IMAGE = Descriptor(media_type=OCI_INDEX, digest=Digest.of(b"index"), size=5)
 STEP = "sha256:step"
 ODD = Diagnostic(code="BX2000", summary="the file is odd", severity="warning")
+
+
+def given(asked: dict[str, Any]) -> dict[str, Any]:
+    """Return the arguments that say something."""
+    return {
+        name: value if isinstance(value, bool) else list(value)
+        for name, value in asked.items()
+        if value
+    }
 
 
 async def nothing(_emit: Callable[[Event], None]) -> None:
@@ -78,8 +94,16 @@ class FakeBuilder:
         )
         return Plan(cells=cells, requested=resolution.requested)
 
-    async def bake(self, resolution: Resolution, *, allow: Sequence[str] = ()) -> Report:
-        self.calls.append(("bake", {"resolution": resolution, "allow": tuple(allow)}))
+    async def bake(
+        self,
+        resolution: Resolution,
+        *,
+        allow: Sequence[str] = (),
+        policy: PublishPolicy | None = None,
+    ) -> Report:
+        self.calls.append(
+            ("bake", {"resolution": resolution, "allow": tuple(allow), "policy": policy})
+        )
         emit, now, ok = self.events.emit, self.clock.now, False
         try:
             emit(PlanReady(at=now(), plan=self.plan(resolution)))
@@ -90,7 +114,7 @@ class FakeBuilder:
             ok = True
         finally:
             emit(RunFinished(at=now(), ok=ok))
-        root = Descriptor(media_type=OCI_INDEX, digest=Digest.of(b"index"), size=5)
+        root = IMAGE
         place = Publication(target="app", kind="registry", place="r.example/app:1", root=root)
         emit(Published(at=now(), publication=place))
         app = TargetReport(name="app", root=root, publications=(place,))
@@ -135,7 +159,7 @@ class FakeEngine:
 
 @dataclass
 class FakeBackend:
-    """Implements `bakex.cli.backend.Backend`.
+    """Implements `bakex.cli.seam.Backend`.
 
     Attributes:
         body: What happens in the middle of a bake.
@@ -153,6 +177,8 @@ class FakeBackend:
     calls: list[tuple[str, Any]] = field(default_factory=list)
     engine: FakeEngine = field(default_factory=lambda: FakeEngine(Path("/home/me/engine")))
     time: Clock = field(default_factory=ManualClock)
+    is_interrupted: bool = False
+    keepers: Sequence[Any] = ()
 
     def settings(self) -> Settings:
         return load(self.environ, cwd=self.cwd)
@@ -160,16 +186,14 @@ class FakeBackend:
     def clock(self) -> Clock:
         return self.time
 
-    def read(
-        self, settings: Settings, *, files: Sequence[str], variables: Sequence[str]
-    ) -> Definition:
+    def read(self, settings: Settings, **asked: Any) -> Definition:
         from bakex.bake.definition import Definition  # noqa: PLC0415 - not for most tests
 
-        self.calls.append(("read", {"files": list(files), "variables": list(variables)}))
-        return Definition()
+        self.calls.append(("read", given(asked)))
+        return Definition(warnings=self.warnings)
 
-    def define(self, settings: Settings, **asked: Sequence[str]) -> Resolution:
-        self.calls.append(("define", {name: list(value) for name, value in asked.items()}))
+    def define(self, settings: Settings, **asked: Any) -> Resolution:
+        self.calls.append(("define", given(asked)))
         if self.refusal is not None:
             raise self.refusal
         return Resolution(
@@ -190,6 +214,37 @@ class FakeBackend:
 
     def private_engine(self, settings: Settings) -> Any:
         return self.engine
+
+    @asynccontextmanager
+    async def upkeep(
+        self, settings: Settings, *, builder: str, events: EventSink
+    ) -> AsyncIterator[Upkeep]:
+        self.calls.append(("upkeep", builder))
+        nodes = [
+            Connected(info=fake_node(keeper.node), engine=keeper, keeper=keeper)
+            for keeper in self.keepers
+        ]
+        for diagnostic in self.warnings:
+            events.emit(WarningRaised(at=self.time.now(), cell=None, diagnostic=diagnostic))
+        events.emit(RunFinished(at=self.time.now(), ok=True))
+        yield Upkeep(nodes, settings)
+
+    def unfinished(self, settings: Settings) -> list[tuple[Path, Record]]:
+        move = TagMove(target="app", reference=Reference.parse("r.example/app:1"), root=IMAGE)
+        record = Record(created="2026-01-01T00:00:00+00:00", tags=((move, None),))
+        return [(Path("/state/r.json"), record)] if self.is_interrupted else []
+
+    async def complete(
+        self, settings: Settings, path: Path, *, events: EventSink
+    ) -> list[Publication]:
+        self.calls.append(("complete", path))
+        place = Publication(target="app", kind="registry", place="r.example/app:1", root=IMAGE)
+        events.emit(Published(at=self.time.now(), publication=place))
+        return [place]
+
+    def images(self, settings: Settings, *, insecure: bool) -> AbstractAsyncContextManager[Images]:
+        self.calls.append(("images", insecure))
+        return Images.open(settings, insecure=insecure)
 
     def asked(self, name: str) -> Any:
         return dict(self.calls)[name]

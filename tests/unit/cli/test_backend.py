@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
     import pytest
 
+    from bakex.cli.seam import Reading
+
 
 def test_the_real_thing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "docker-bake.hcl").write_text('target "app" { tags = ["x"] }\n')
@@ -20,9 +22,18 @@ def test_the_real_thing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     settings = backend.settings()
     assert settings.cwd == tmp_path
     assert isinstance(backend.clock(), SystemClock)
-    assert list(backend.read(settings, files=(), variables=()).targets) == ["app"]
+    reading: Reading = {
+        "files": (),
+        "variables": (),
+        "env_files": (),
+        "strict": True,
+        "url": "",
+        "context_url": "",
+    }
+    definition = backend.read(settings, **reading)
+    assert list(definition.targets) == ["app"]
     resolution = backend.define(
-        settings, files=(), targets=["app"], overrides=["app.tags=y"], variables=()
+        settings, **reading, targets=["app"], overrides=["app.tags=y"], check=True
     )
     assert resolution.targets["app"].tags == ("y",)
     assert type(backend.private_engine(settings)) is type(api.private_engine(settings))

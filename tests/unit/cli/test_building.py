@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from bakex.cli import building
+from bakex.cli.backend import Invocation
 from bakex.cli.building import BuildOptions, build, colours, is_terminal
 from bakex.config import load
 from bakex.errors import OutputError, StepFailedError, UsageError
@@ -30,7 +31,7 @@ DIGEST = Digest.of(b"index")
 def run(backend: FakeBackend, options: BuildOptions = OPTIONS) -> None:
     settings = backend.settings()
     resolution = backend.define(settings)
-    build(backend, settings, resolution, options)
+    build(Invocation(backend), settings, resolution, options)
 
 
 def with_progress(mode: str, metadata_file: str = "") -> BuildOptions:

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import json
+
 import pytest
 
-from bakex.cli.failures import expected, explain, shown
+from bakex.cli.failures import as_json, expected, explain, shown
 from bakex.diagnostics import Diagnostic, Span
 from bakex.errors import (
     DefinitionError,
@@ -119,3 +121,28 @@ def test_a_group_with_a_bug_is_a_bug() -> None:
 def test_groups_keep_their_exit_code(debug: bool) -> None:
     group = ExceptionGroup("tasks", [DialError("no answer")])
     assert explain(group, debug=debug)[1] == DialError.exit_code
+
+
+def test_findings_as_a_document() -> None:
+    span = Span(file="a.hcl", line=2, column=3)
+    finding = Diagnostic(code="BX2000", summary="it is odd\x1b[2J\u00e9", span=span, source="x")
+    text = as_json([finding, finding])
+    assert text.isascii()
+    assert json.loads(text) == {
+        "diagnostics": [
+            {
+                "severity": "error",
+                "code": "BX2000",
+                "summary": "it is odd\x1b[2J\u00e9",
+                "detail": "",
+                "hint": "",
+                "span": {
+                    "file": "a.hcl",
+                    "line": 2,
+                    "column": 3,
+                    "end_line": 0,
+                    "end_column": 0,
+                },
+            }
+        ]
+    }

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gc
 import sys
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,10 @@ from bakex.errors import BuildError, InternalError, RunFailedError, StepFailedEr
 from tests.unit.cli.conftest import FakeBackend
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from bakex.config import Settings
+    from bakex.events import Event
 
 
 @pytest.mark.parametrize("option", ["--version", "-V"])
@@ -110,3 +114,20 @@ def test_an_interrupt_outside_of_a_run(
 
     assert entry(["bake"], backend=Pressed(environ={}, cwd=backend.cwd)) == 130
     assert capsys.readouterr().err == "interrupted\n"
+
+
+def test_garbage_is_collected_during_a_run_and_after_it(backend: FakeBackend) -> None:
+    seen: list[bool] = []
+
+    async def look(_emit: Callable[[Event], None]) -> None:
+        seen.append(gc.isenabled())
+
+    class Looking(FakeBackend):
+        def settings(self) -> Settings:
+            seen.append(gc.isenabled())
+            return super().settings()
+
+    looking = Looking(environ=backend.environ, cwd=backend.cwd, body=look)
+    assert entry(["bake", "--progress", "quiet"], backend=looking) == 0
+    assert (seen[0], seen[-1]) == (False, True)
+    assert gc.isenabled()

@@ -5,40 +5,38 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from bakex.cli.backend import Invocation
 from bakex.cli.planning import show
-from bakex.errors import UsageError
 
 if TYPE_CHECKING:
     from tests.unit.cli.conftest import FakeBackend
 
 
-def planned(backend: FakeBackend, format_: str) -> str:
-    settings = backend.settings()
-    return show(backend, settings, backend.define(settings), builder="box", format_=format_)
+def planned(backend: FakeBackend, *, as_json: bool) -> str:
+    settings, run = backend.settings(), Invocation(backend)
+    run.as_json = as_json
+    return show(run, settings, backend.define(settings), builder="box")
 
 
 def test_text(backend: FakeBackend, capsys: pytest.CaptureFixture[str]) -> None:
-    lines = planned(backend, "text").splitlines()
+    lines = planned(backend, as_json=False).splitlines()
     assert lines[1].split() == ["app", "linux/amd64", "here", "native"]
     assert backend.asked("connect") == "box"
     assert capsys.readouterr() == ("", "")
 
 
 def test_json(backend: FakeBackend) -> None:
-    text = planned(backend, "json")
+    text = planned(backend, as_json=True)
     assert json.loads(text)["requested"] == ["app"]
     assert text.endswith("}\n")
 
 
+@pytest.mark.parametrize(
+    ("as_json", "told"), [(False, "note: docker was passed over\n"), (True, "")]
+)
 def test_a_node_that_was_passed_over_is_named(
-    backend: FakeBackend, capsys: pytest.CaptureFixture[str]
+    as_json: bool, told: str, backend: FakeBackend, capsys: pytest.CaptureFixture[str]
 ) -> None:
     backend.note = "docker was passed over\x1b[2J"
-    planned(backend, "json")
-    assert capsys.readouterr().err == "note: docker was passed over\n"
-
-
-def test_other_formats(backend: FakeBackend) -> None:
-    with pytest.raises(UsageError, match="invalid format 'yaml'"):
-        planned(backend, "yaml")
-    assert [name for name, _ in backend.calls] == ["define"]
+    planned(backend, as_json=as_json)
+    assert capsys.readouterr().err == told

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bakex.errors import DefinitionError
-from bakex.model.platform import Platform, is_known, split_platforms
+from bakex.model.platform import Platform, is_known, named, split_platforms
 
 
 @pytest.mark.parametrize(
@@ -63,3 +63,10 @@ def test_split_platforms() -> None:
     assert split_platforms(("linux/amd64, linux/arm64", "", "a/b")) == (
         "linux/amd64", "linux/arm64", "a/b"
     )  # fmt: skip
+
+
+def test_what_a_word_names() -> None:
+    assert named("arm64") == named(" linux/aarch64") == Platform("linux", "arm64")
+    assert named("local") is named("Linux") is None
+    with pytest.raises(DefinitionError):
+        named("x")

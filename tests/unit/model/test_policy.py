@@ -54,3 +54,19 @@ def test_document_has_every_key() -> None:
 def test_format_and_parse_are_inverse(policy: Policy) -> None:
     assert Policy.parse(policy.format()) == (policy,)
     assert policy.key == policy.format()
+
+
+@pytest.mark.parametrize(
+    "policy",
+    [
+        Policy(),
+        Policy(files=("a.rego", "b.rego"), reset=True, strict=False),
+        Policy(disabled=True, strict=True, log_level="debug"),
+    ],
+)
+def test_what_is_printed_can_be_read(policy: Policy) -> None:
+    fields = {
+        name: str(value).lower() if isinstance(value, bool) else value
+        for name, value in policy.document().items()
+    }
+    assert Policy.of(fields) == policy

@@ -2,15 +2,18 @@ from __future__ import annotations
 
 from dataclasses import fields
 
+import pytest
+
 from bakex.model.attributes import Merge, Shape, declared
+from bakex.model.platform import Platform
 from bakex.model.target import Target
 
 TABLE = {name: attr for name, (_, attr) in declared(Target).items()}
 
 
-def test_every_field_but_the_name_is_an_attribute() -> None:
+def test_every_field_but_the_name_and_the_variants_is_an_attribute() -> None:
     assert [field.name for field in fields(Target)] == [
-        "name", *(field for field, _ in declared(Target).values())
+        "name", *(field for field, _ in declared(Target).values()), "variants"
     ]  # fmt: skip
 
 
@@ -43,3 +46,38 @@ def test_texts_are_replaced_and_never_joined() -> None:
 def test_an_empty_target_sets_nothing() -> None:
     target = Target(name="a")
     assert (target.context, target.tags, target.args, target.output) == (None, (), {}, ())
+
+
+AMD64, ARM64 = Platform.parse("linux/amd64"), Platform.parse("linux/arm64")
+
+
+def test_a_target_without_variants_is_the_same_everywhere() -> None:
+    target = Target(name="a", platforms=("linux/amd64",))
+    assert target.for_platform(AMD64) is target
+    assert target.effective() == (target,)
+
+
+def test_a_variant_is_applied() -> None:
+    target = Target(name="a", target="x", variants={ARM64: {"target": "y"}})
+    assert target.for_platform(ARM64) == Target(name="a", target="y")
+    assert target.for_platform(AMD64) == Target(name="a", target="x")
+
+
+@pytest.mark.parametrize(
+    ("platforms", "stages"),
+    [
+        (("linux/amd64", "linux/arm64/v8"), ["x", "y"]),
+        (("linux/arm64/v8",), ["y"]),
+        (("linux/arm64,local",), ["x", "y"]),
+    ],
+)
+def test_the_forms_of_a_target(platforms: tuple[str, ...], stages: list[str]) -> None:
+    target = Target(name="a", platforms=platforms, target="x", variants={ARM64: {"target": "y"}})
+    assert [form.target for form in target.effective()] == stages
+
+
+def test_what_can_differ_says_how_one_image_is_built() -> None:
+    assert {name for name, attr in TABLE.items() if attr.per_platform} == {
+        "args", "cache-from", "cache-to", "context", "contexts", "dockerfile", "dockerfile-inline",
+        "labels", "no-cache-filter", "secret", "ssh", "target",
+    }  # fmt: skip

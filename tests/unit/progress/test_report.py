@@ -9,7 +9,7 @@ from bakex.errors import OutputError
 from bakex.model.descriptor import Descriptor
 from bakex.model.digest import Digest
 from bakex.model.media_types import OCI_INDEX, OCI_MANIFEST
-from bakex.model.publication import Publication, Report, TargetReport
+from bakex.model.publication import Publication, Report, State, TargetReport
 from bakex.progress.report import document, published, summary, write
 from tests.unit.progress.conftest import cell_id
 
@@ -34,7 +34,7 @@ REPORT = Report(
                     platforms=PARTS,
                 ),
                 Publication(
-                    target="web", kind="oci", place="out/web", root=INDEX, unchanged=True
+                    target="web", kind="oci", place="out/web", root=INDEX, state=State.UNCHANGED
                 ),
             ),
             metadata={"image.name": "r.example/web:1", "buildx.build.ref": "b/n/1"},

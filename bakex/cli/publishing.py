@@ -1,0 +1,70 @@
+"""The options that say how results are published."""
+
+from typing import TYPE_CHECKING, Annotated, NamedTuple
+
+import typer
+
+from bakex.cli import options as o
+
+if TYPE_CHECKING:
+    from bakex.model.publication import PublishPolicy
+
+_ALL, _EACH = "all", "each"
+
+
+# No "from __future__ import annotations" here: Typer reads the options off these annotations.
+class Publishing(NamedTuple):
+    """How, and under which conditions, tags move."""
+
+    publish: Annotated[
+        str,
+        typer.Option(
+            "--publish",
+            metavar="all|each",
+            help="Move all tags at the end, or each target's tags when it is done.",
+        ),
+    ] = _ALL
+    rollback: Annotated[
+        bool | None,
+        typer.Option(
+            "--rollback/--no-rollback",
+            help="Put moved tags back if one cannot be moved; the default with --publish all.",
+        ),
+    ] = None
+    expect_digest: Annotated[
+        o.Texts,
+        typer.Option(
+            "--expect-digest",
+            metavar="REF=DIGEST",
+            help="Move a tag only from there; also =none, =any; repeatable.",
+        ),
+    ] = None
+    immutable_tags: Annotated[
+        o.Texts,
+        typer.Option(
+            "--immutable-tags",
+            metavar="PATTERN",
+            help="Never move tags like this once they exist, such as 'v*'; repeatable.",
+        ),
+    ] = None
+
+    def policy(self) -> "PublishPolicy":
+        """Return what the options say.
+
+        Raises:
+            UsageError: One has a value that it cannot have.
+        """
+        from bakex.errors import UsageError  # noqa: PLC0415 - start-up budget
+        from bakex.model.publication import Expectation, PublishPolicy  # noqa: PLC0415 - as above
+
+        if self.publish not in {_ALL, _EACH}:
+            raise UsageError(
+                f"invalid --publish {self.publish!r}", hint="use --publish all or --publish each"
+            )
+        each = self.publish == _EACH
+        return PublishPolicy(
+            each=each,
+            rollback=not each if self.rollback is None else self.rollback,
+            expect=tuple(Expectation.parse(text) for text in self.expect_digest or ()),
+            immutable=tuple(self.immutable_tags or ()),
+        )
