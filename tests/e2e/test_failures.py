@@ -117,7 +117,7 @@ def test_a_registry_that_refuses(
     bakex: Bakex, project: Path, allow: list[str], refusing_registry: str
 ) -> None:
     (project / "Dockerfile").write_text("FROM base\n")
-    done = bakex("bake", "app", *allow, *pushed_to(refusing_registry), cwd=project, code=1)
+    done = bakex("bake", "app", *allow, *pushed_to(refusing_registry), cwd=project, code=5)
     assert refusing_registry in done.stderr
     assert "403" in done.stderr or "denied" in done.stderr
 
@@ -127,7 +127,7 @@ def test_a_registry_that_is_not_there(bakex: Bakex, project: Path, allow: list[s
         probe.bind(("127.0.0.1", 0))
         host = f"127.0.0.1:{probe.getsockname()[1]}"
     (project / "Dockerfile").write_text("FROM base\n")
-    done = bakex("bake", "app", *allow, *pushed_to(host), cwd=project, code=1)
+    done = bakex("bake", "app", *allow, *pushed_to(host), cwd=project, code=5)
     assert host in done.stderr
 
 

@@ -88,8 +88,8 @@ def find_programs(settings: Settings, *, release: Mapping[str, str]) -> Programs
 
 
 OLD_DEBIAN: Final = (
-    "Debian 12's own docker.io is version 20.10, which cannot hand over images of several"
-    " platforms; 23 or later is needed, and Debian 13 has it."
+    "Debian 12's own docker.io is version 20.10, which has no containerd image store; a private"
+    " engine needs 23 or later, and Debian 13 has it."
 )
 
 

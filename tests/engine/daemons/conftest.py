@@ -26,7 +26,7 @@ from bakex.nodes.drivers.mounts import unmount_below
 from bakex.run.clock import SystemClock
 from bakex.testing.fakes import EventRecorder
 from bakex.testing.keychain import StaticKeychain
-from tests.conftest import PREFIX, PROGRAM_PLACES, lacking
+from tests.conftest import OUTSIDE, PREFIX, PROGRAM_PLACES, lacking
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator, Mapping
@@ -158,21 +158,24 @@ def _await(daemon: Dockerd, process: subprocess.Popen[bytes]) -> None:
 StartBuildkitd = Callable[[], str]
 
 
+def _path() -> str:
+    return os.pathsep.join([*(str(PREFIX / part) for part in PROGRAM_PLACES), OUTSIDE["PATH"]])
+
+
+def buildkitd_program() -> str | None:
+    """Return buildkitd; None where there is none: Debian has no package of it."""
+    return shutil.which("buildkitd", path=_path())
+
+
 @pytest.fixture(scope="session")
 def start_buildkitd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StartBuildkitd]:
-    """Return a function that starts a buildkitd and gives its address, where there is one.
-
-    Debian has no package of it, so its absence is no fault of the machine.
-    """
+    """Return a function that starts a buildkitd and gives its address."""
     with ExitStack() as stack:
 
         def start() -> str:
-            path = os.pathsep.join(
-                [*(str(PREFIX / part) for part in PROGRAM_PLACES), os.environ["PATH"]]
-            )
-            program = shutil.which("buildkitd", path=path)
-            if program is None:
-                pytest.skip("buildkitd is not installed")
+            program = buildkitd_program()
+            assert program is not None
+            path = _path()
             run = Path(tempfile.mkdtemp(prefix="bakex-t-"))
             stack.callback(_clear, run)
             home = tmp_path_factory.mktemp("buildkitd")

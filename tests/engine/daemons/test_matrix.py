@@ -31,7 +31,7 @@ from bakex.registry.client import RegistryClient
 from bakex.run.clock import SystemClock
 from bakex.testing.fakes import EventRecorder
 from bakex.testing.keychain import StaticKeychain
-from tests.engine.daemons.conftest import old_program
+from tests.engine.daemons.conftest import buildkitd_program, old_program
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -42,8 +42,9 @@ if TYPE_CHECKING:
     from tests.engine.daemons.conftest import StartBuildkitd, StartDockerd
 
 DAEMONS = (
-    "dockerd 26, containerd store", "dockerd 26, classic store", "dockerd 20.10", "buildkitd"
-)  # fmt: skip
+    *("dockerd 26, containerd store", "dockerd 26, classic store", "dockerd 20.10"),
+    *(("buildkitd",) if buildkitd_program() else ()),
+)
 SHELL = """\
 FROM scratch AS base
 COPY busybox /bin/busybox
