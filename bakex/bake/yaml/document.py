@@ -50,6 +50,13 @@ def _syntax_error(error: Any, source: Source) -> SyntaxDefinitionError:  # noqa:
     start = min(mark.index if mark else getattr(error, "position", 0), len(source.text))
     problem = getattr(error, "problem", None) or getattr(error, "reason", None) or "malformed text"
     context = getattr(error, "context", None)
+    if "nesting depth" in problem:
+        # libyaml reads ahead and has a limit of its own, beyond ours: 1000 levels, from 0.2.6 on.
+        return SyntaxDefinitionError(
+            f"more than {MAX_DEPTH} levels",
+            span=source.span(start, start),
+            source=source.text,
+        )
     return SyntaxDefinitionError(
         f"this is no YAML: {problem}",
         detail=f"It happened {context}." if context else "",
