@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from bakex.outputs.record import Record
     from tests.unit.api.conftest import Shop
 
+pytestmark = pytest.mark.slow
+
 TAGS = ["app:1", "app:latest", "db:1", "db:latest"]
 
 

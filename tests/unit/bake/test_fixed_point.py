@@ -20,6 +20,8 @@ from bakex.errors import BakexError
 from bakex.model.attributes import Attr, Shape
 from bakex.model.bakefile import BakeFile, Syntax
 
+pytestmark = pytest.mark.slow
+
 RECORDED = Path(__file__).parents[2] / "conformance" / "bake-cases.jsonl"
 
 

@@ -18,6 +18,8 @@ from bakex.bake.resolve import resolve
 from bakex.errors import BakexError
 from bakex.model.bakefile import BakeFile, Syntax
 
+pytestmark = pytest.mark.slow
+
 # CPU time: none takes more than a few seconds, but for those who measure the coverage.
 LIMIT_S = 400.0 if sys.gettrace() else 40.0
 STEPS = 50_000  # of the evaluation, so that what ends there ends soon

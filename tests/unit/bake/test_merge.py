@@ -60,6 +60,7 @@ drafts = st.builds(
 
 
 @given(drafts, drafts, drafts)
+@pytest.mark.slow
 def test_merging_is_associative(a: Draft, b: Draft, c: Draft) -> None:
     assert merge(merge(a, b), c) == merge(a, merge(b, c))
 

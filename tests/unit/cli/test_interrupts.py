@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+pytestmark = pytest.mark.slow
+
 CHILD = ROOT / "tests" / "unit" / "cli" / "child.py"
 HIDDEN, SHOWN = b"\x1b[?25l", b"\x1b[?25h"
 TIMEOUT_S = 60

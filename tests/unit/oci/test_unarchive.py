@@ -116,6 +116,7 @@ def bomb(file: Path, *, header: bool) -> None:
 
 
 @pytest.mark.parametrize("header", [False, True])
+@pytest.mark.slow
 async def test_a_bomb_is_not_unpacked(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, header: bool
 ) -> None:

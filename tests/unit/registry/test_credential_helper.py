@@ -89,6 +89,7 @@ async def test_what_cannot_run_fails(tmp_path: Path, environ: dict[str, str]) ->
         await ask("test", "reg", environ)
 
 
+@pytest.mark.slow
 async def test_a_slow_helper_and_its_children_are_ended(
     helper: Callable[[str], None], environ: dict[str, str], tmp_path: Path
 ) -> None:

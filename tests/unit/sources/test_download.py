@@ -124,6 +124,7 @@ def endless(handler: BaseHTTPRequestHandler) -> None:
         handler.close_connection = True
 
 
+@pytest.mark.slow
 def test_time_is_limited(web: Web, to: Path) -> None:
     web.pages["/a"] = endless
     with pytest.raises(DefinitionError, match="too long"):

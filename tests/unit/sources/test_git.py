@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
     from tests.unit.conftest import Repository, Web
 
+pytestmark = pytest.mark.slow
+
 SMART, DUMB = "/git/repo.git", "/dumb/repo.git"
 
 

@@ -121,6 +121,7 @@ def test_tokens_are_in_order_and_inside_of_the_text(text: str) -> None:
 
 
 @pytest.mark.parametrize("part", ["1\n", "x", "${1}", "$", "a\n"])
+@pytest.mark.slow
 def test_a_text_without_an_end(part: str) -> None:
     texts = [part * MAX_TOKENS, f'x = "{part * MAX_TOKENS}"', f"x = <<E\n{part * MAX_TOKENS}\nE\n"]
     for text in texts:

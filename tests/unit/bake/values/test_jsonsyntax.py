@@ -110,6 +110,7 @@ def test_surrogates() -> None:
     assert (pair.text, half.text) == ("😀", "x\ufffdy")
 
 
+@pytest.mark.slow
 def test_a_text_without_an_end() -> None:
     assert isinstance(read(f"[{'1,' * (MAX_VALUES - 2)}1]"), JsonArray)
     with pytest.raises(JsonSyntaxError, match="the JSON is too long"):

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from bakex.testing.buildkitd import Build, FakeBuildkitd
     from tests.unit.engines.buildkit.conftest import MakeCell, UnixDialer
 
+pytestmark = pytest.mark.slow
+
 FILE_SEND = "/moby.filesync.v1.FileSend/DiffCopy"
 LINK, DIR = int(GoMode.SYMLINK) | 0o777, int(GoMode.DIR) | 0o755
 
