@@ -92,6 +92,7 @@ def test_faults_are_definition_errors() -> None:
         merged([file('{"target": {"a": 5}}', "f.json", Syntax.JSON)])
 
 
+@pytest.mark.slow
 def test_blocks_without_an_end() -> None:
     text = "target t {}\n" * (MAX_BLOCKS + 1)
     with pytest.raises(LimitError, match="more than 50000 blocks"):

@@ -66,11 +66,13 @@ def test_merging_is_associative(a: Draft, b: Draft, c: Draft) -> None:
 
 
 @given(drafts)
+@pytest.mark.slow
 def test_an_empty_draft_changes_nothing(draft: Draft) -> None:
     assert merge(Draft(), draft) == draft == merge(draft, Draft())
 
 
 @given(drafts)
+@pytest.mark.slow
 def test_normalising_twice_is_normalising_once(draft: Draft) -> None:
     once = normalised(draft)
     assert normalised(once) == once

@@ -38,6 +38,7 @@ def test_any_text_is_read_or_refused(kind: type[Composite], text: str) -> None:
 
 @pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
 @given(fields=_OBJECT)
+@pytest.mark.slow
 def test_any_object_is_read_or_refused(kind: type[Composite], fields: dict[str, object]) -> None:
     with contextlib.suppress(DefinitionError):
         json.dumps(kind.of(fields).document())

@@ -236,6 +236,7 @@ async def test_an_archive_writes_nothing_outside(
 
 @given(st.binary(max_size=3000))
 @settings(deadline=None)
+@pytest.mark.slow
 async def test_anything_is_an_archive_or_refused(raw: bytes) -> None:
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "a.tar").write_bytes(raw)

@@ -69,6 +69,7 @@ def test_a_truncated_packet_is_refused_or_shorter(message: bytes, data: st.DataO
 
 
 @given(st.binary(max_size=200))
+@pytest.mark.slow
 def test_anything_is_either_a_packet_or_an_error(message: bytes) -> None:
     for decode in (packets.decode, packets.decode_bytes):
         with suppress(PacketError):

@@ -251,6 +251,7 @@ async def test_every_truncation_is_an_error(root: Path, length: int) -> None:
 
 @given(st.data())
 @settings(max_examples=60, deadline=None)
+@pytest.mark.slow
 def test_damaged_streams_stay_inside(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
 ) -> None:
