@@ -19,6 +19,7 @@ from bakex.model.platform import Platform
 from bakex.nodes.address import is_address, parse_endpoint
 from bakex.nodes.carried import is_carried, parse_carried
 from bakex.nodes.contexts import DOCKER_SOCKET, context_endpoint, current_context
+from bakex.nodes.documents import read_object
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -51,7 +52,7 @@ def builder_nodes(settings: Settings, name: str, *, origin: str) -> tuple[Endpoi
     if not _NAME.fullmatch(name):
         return None
     file = _instances(settings) / name.lower()
-    document = _read(file)
+    document = read_object(file)
     if document is None:
         return None
     driver = document.get("Driver") or "docker-container"
@@ -78,7 +79,7 @@ def current_builder(settings: Settings) -> str:
         ConfigError: The store, or docker's config.json, is malformed.
     """
     key = _docker_key(settings)
-    current = _read(settings.buildx_config / "current") or {}
+    current = read_object(settings.buildx_config / "current") or {}
     name = current.get("Name")
     if isinstance(name, str) and name and (current.get("Global") or current.get("Key") == key):
         return name if (_instances(settings) / name.lower()).exists() else ""
@@ -220,18 +221,3 @@ def _instances(settings: Settings) -> Path:
 
 def _is_hidden(file: Path) -> bool:
     return file.name.startswith(".")
-
-
-def _read(file: Path) -> dict[str, Any] | None:
-    """Return a JSON object; None if there is no such file."""
-    try:
-        document: object = json.loads(file.read_bytes())
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    except OSError as error:
-        raise ConfigError(f"{file} cannot be read", detail=f"{error.strerror}.") from error
-    except ValueError as error:
-        raise ConfigError(f"{file} is not valid JSON", detail=f"{error}.") from error
-    if not isinstance(document, dict):
-        raise ConfigError(f"{file} does not hold a JSON object")
-    return cast("dict[str, Any]", document)

@@ -8,13 +8,13 @@ Layout as docker's command line writes it (docker/cli, ``cli/context/store``): a
 from __future__ import annotations
 
 import hashlib
-import json
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from bakex.errors import ConfigError
 from bakex.model.node import Endpoint, Wire
 from bakex.nodes.address import parse_endpoint
+from bakex.nodes.documents import read_object
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -36,7 +36,7 @@ def current_context(settings: Settings) -> tuple[str, str]:
     if settings.docker_context:
         return settings.docker_context, "DOCKER_CONTEXT"
     file = settings.docker_config / "config.json"
-    document = _read(file)
+    document = read_object(file)
     name = document.get("currentContext", "") if document else ""
     if not isinstance(name, str):
         raise ConfigError(f"{file}: currentContext is not a string")
@@ -48,7 +48,7 @@ def context_names(settings: Settings) -> tuple[str, ...]:
     names = {DEFAULT_CONTEXT}
     for file in (settings.docker_config / "contexts" / "meta").glob("*/meta.json"):
         try:
-            name = (_read(file) or {}).get("Name")
+            name = (read_object(file) or {}).get("Name")
         except ConfigError:
             continue
         if isinstance(name, str):
@@ -71,7 +71,7 @@ def context_endpoint(settings: Settings, name: str, *, origin: str) -> Endpoint:
         return default_endpoint(settings, origin=origin)
     identity = hashlib.sha256(name.encode()).hexdigest()
     file = settings.docker_config / "contexts" / "meta" / identity / "meta.json"
-    document = _read(file)
+    document = read_object(file)
     if document is None:
         raise ConfigError(
             f"{origin}: there is no docker context {name!r}",
@@ -129,21 +129,6 @@ def _with_certificates(
         tls_key=path("key.pem"),
         tls_verify=verify,
     )
-
-
-def _read(file: Path) -> dict[str, Any] | None:
-    """Return a JSON object; None if there is no such file."""
-    try:
-        document: object = json.loads(file.read_bytes())
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    except OSError as error:
-        raise ConfigError(f"{file} cannot be read", detail=f"{error.strerror}.") from error
-    except ValueError as error:
-        raise ConfigError(f"{file} is not valid JSON", detail=f"{error}.") from error
-    if not isinstance(document, dict):
-        raise ConfigError(f"{file} does not hold a JSON object")
-    return cast("dict[str, Any]", document)
 
 
 def _child(document: dict[str, Any], key: str) -> dict[str, Any]:

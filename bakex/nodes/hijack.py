@@ -12,6 +12,7 @@ import json
 import re
 from typing import TYPE_CHECKING, Any, Final, cast
 
+from bakex._util.takeover import Takeover
 from bakex.errors import DialError
 
 if TYPE_CHECKING:
@@ -169,30 +170,15 @@ class _Exchange(asyncio.Protocol):
             self.done.set_result(self._received)
 
 
-class _Multiplexed(asyncio.Protocol):
+class _Multiplexed(Takeover):
     """Asks for a stream, then takes the frames of its output apart."""
 
     def __init__(self, request: bytes, ended: Callable[[str], None]) -> None:
+        super().__init__(request)
         self.answer: asyncio.Future[tuple[int, bytes]] = asyncio.get_running_loop().create_future()
-        self._request = request
         self._ended = ended
-        self._inner: asyncio.Protocol | None = None
-        self._received = b""
         self._kind = self._left = 0  # of the frame that is being received
         self._errors = self._output = b""  # the end of one, the beginning of the other
-        self._paused = False
-
-    def take_over(self, inner: asyncio.Protocol, transport: asyncio.Transport, rest: bytes) -> None:
-        self._inner = inner
-        inner.connection_made(transport)
-        if self._paused:
-            inner.pause_writing()
-        if rest := rest + self._received:
-            self._received = b""
-            self.data_received(rest)
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        cast("asyncio.Transport", transport).write(self._request)
 
     def data_received(self, data: bytes) -> None:
         self._received += data
@@ -210,9 +196,6 @@ class _Multiplexed(asyncio.Protocol):
             self._left -= len(content)
             self._deliver(content)
 
-    def eof_received(self) -> bool | None:
-        return self._inner.eof_received() if self._inner is not None else False
-
     def connection_lost(self, exc: Exception | None) -> None:
         if self._inner is None:
             if not self.answer.done():
@@ -224,16 +207,6 @@ class _Multiplexed(asyncio.Protocol):
             words = self._output if refused else self._errors
             self._ended(words.decode("utf-8", "replace"))
         self._inner.connection_lost(exc)
-
-    def pause_writing(self) -> None:
-        self._paused = True
-        if self._inner is not None:
-            self._inner.pause_writing()
-
-    def resume_writing(self) -> None:
-        self._paused = False
-        if self._inner is not None:
-            self._inner.resume_writing()
 
     def _find_answer(self) -> None:
         head, end, rest = self._received.partition(b"\r\n\r\n")

@@ -12,6 +12,7 @@ import json
 import re
 from typing import TYPE_CHECKING, cast
 
+from bakex._util.takeover import Takeover
 from bakex.errors import NodeError, NodeLostError
 
 if TYPE_CHECKING:
@@ -24,28 +25,12 @@ _MAX_ANSWER = 64 << 10  # bytes; an answer this long is no answer of dockerd
 _MAX_BODY = 4 << 10  # bytes of an error's body that are kept for the message
 
 
-class _Upgrade(asyncio.Protocol):
-    """Asks for the upgrade, then passes everything on to the protocol that takes over."""
+class _Upgrade(Takeover):
+    """Asks for the upgrade."""
 
     def __init__(self, request: bytes) -> None:
+        super().__init__(request)
         self.answer: asyncio.Future[tuple[bytes, bytes]] = asyncio.Future()
-        self._request = request
-        self._received = b""
-        self._inner: asyncio.Protocol | None = None
-        self._paused = False
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        cast("asyncio.Transport", transport).write(self._request)
-
-    def take_over(self, inner: asyncio.Protocol, transport: asyncio.Transport, rest: bytes) -> None:
-        self._inner = inner
-        inner.connection_made(transport)
-        if self._paused:
-            inner.pause_writing()
-        # What arrived between the answer and now stands behind the answer's own remainder.
-        if rest := rest + self._received:
-            inner.data_received(rest)
-        self._received = b""
 
     def data_received(self, data: bytes) -> None:
         if self._inner is not None:
@@ -58,25 +43,12 @@ class _Upgrade(asyncio.Protocol):
             self._received = b""
             self.answer.set_result((head, rest))
 
-    def eof_received(self) -> bool | None:
-        return self._inner.eof_received() if self._inner is not None else False
-
     def connection_lost(self, exc: Exception | None) -> None:
         if self._inner is not None:
             self._inner.connection_lost(exc)
         elif not self.answer.done():
             head, _, rest = self._received.partition(b"\r\n\r\n")
             self.answer.set_result((head, rest))
-
-    def pause_writing(self) -> None:
-        self._paused = True
-        if self._inner is not None:
-            self._inner.pause_writing()
-
-    def resume_writing(self) -> None:
-        self._paused = False
-        if self._inner is not None:
-            self._inner.resume_writing()
 
 
 def is_upgrade(head: bytes) -> bool:

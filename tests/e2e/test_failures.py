@@ -6,10 +6,8 @@ import http.server
 import json
 import os
 import signal
-import socket
 import threading
 import time
-from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +16,7 @@ import pytest
 from bakex.config import load
 from bakex.nodes.drivers.private import PrivateEngine
 from bakex.run.clock import SystemClock
+from tests.loopback import free_port
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -123,9 +122,7 @@ def test_a_registry_that_refuses(
 
 
 def test_a_registry_that_is_not_there(bakex: Bakex, project: Path, allow: list[str]) -> None:
-    with closing(socket.socket()) as probe:
-        probe.bind(("127.0.0.1", 0))
-        host = f"127.0.0.1:{probe.getsockname()[1]}"
+    host = f"127.0.0.1:{free_port()}"
     (project / "Dockerfile").write_text("FROM base\n")
     done = bakex("bake", "app", *allow, *pushed_to(host), cwd=project, code=5)
     assert host in done.stderr

@@ -5,11 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-import socket
 import subprocess
-import time
 import urllib.request
-from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +17,7 @@ from bakex.model.node import Wire
 from bakex.nodes.drivers.private import PrivateEngine
 from bakex.run.clock import SystemClock
 from bakex.testing.registry import FakeRegistry, Fault
+from tests.loopback import free_port, running
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -75,34 +73,9 @@ def registry(
     require: Require, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[LoggedRegistry]:
     folder = tmp_path_factory.mktemp("logged")
-    with closing(socket.socket()) as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    config = folder / "config.yml"
-    config.write_text(
-        f"""\
-version: 0.1
-log: {{level: warn, accesslog: {{disabled: false}}}}
-storage: {{filesystem: {{rootdirectory: {folder / "data"}}}}}
-http: {{addr: "127.0.0.1:{port}"}}
-"""
-    )
-    found = LoggedRegistry(f"127.0.0.1:{port}", folder / "log")
-    with found.log.open("wb") as log:
-        process = subprocess.Popen(
-            [require("docker-registry"), "serve", config], stdout=log, stderr=subprocess.STDOUT
-        )
-    try:
-        for _ in range(400):
-            try:
-                urllib.request.urlopen(f"http://{found.host}/v2/", timeout=5).close()
-                break
-            except OSError:
-                time.sleep(0.05)
-        yield found
-    finally:
-        process.terminate()
-        process.wait(timeout=10)
+    port = free_port()
+    with running(require("docker-registry"), folder, port, access_log=True, deletes=False):
+        yield LoggedRegistry(f"127.0.0.1:{port}", folder / "log")
 
 
 @pytest.fixture(scope="module")

@@ -6,13 +6,11 @@ import base64
 import json
 import os
 import re
-import socket
 import subprocess
 import tempfile
 import time
-from contextlib import asynccontextmanager, closing, contextmanager
-from dataclasses import dataclass, field
-from pathlib import Path
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 import bcrypt
@@ -37,9 +35,11 @@ from bakex.run.clock import SystemClock
 from bakex.testing.certificates import Authority
 from bakex.testing.images import put_attested, put_blob
 from bakex.testing.token_server import ISSUER, SERVICE, TokenServer
+from tests.loopback import free_port, running
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Iterator
+    from pathlib import Path
 
     from bakex.model.descriptor import Descriptor
     from tests.conftest import Require
@@ -59,7 +59,6 @@ class Guarded:
     access: str
     certificates: Path
     tokens: TokenServer | None = None
-    log: Path = field(default_factory=Path)
 
     @property
     def scheme(self) -> str:
@@ -88,9 +87,7 @@ class Guarded:
 
 @contextmanager
 def started(program: Path, folder: Path, access: str) -> Iterator[Guarded]:
-    with closing(socket.socket()) as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = int(probe.getsockname()[1])
+    port = free_port()
     host = f"127.0.0.1:{port}"
     http, auth, tokens = "", "", None
     certificates = folder / "certs.d"
@@ -116,44 +113,12 @@ def started(program: Path, folder: Path, access: str) -> Iterator[Guarded]:
             for file in authority.issue("client"):
                 (certificates / host / file.name).write_bytes(file.read_bytes())
         http += "}"
-    config = folder / "config.yml"
-    config.write_text(
-        f"""\
-version: 0.1
-log: {{level: warn, accesslog: {{disabled: true}}}}
-storage: {{filesystem: {{rootdirectory: {folder / "data"}}}, delete: {{enabled: true}}}}
-http: {{addr: "{host}"{http}}}
-{auth}
-"""
-    )
-    with (folder / "log").open("wb") as log:
-        process = subprocess.Popen(
-            [program, "serve", config], stdin=subprocess.DEVNULL, stdout=log, stderr=log
-        )
-    found = Guarded(
-        host=host, access=access, certificates=certificates, tokens=tokens, log=folder / "log"
-    )
     try:
-        answering(found, process)
-        yield found
+        with running(program, folder, port, http=http, auth=auth):
+            yield Guarded(host=host, access=access, certificates=certificates, tokens=tokens)
     finally:
-        process.terminate()
-        process.wait(timeout=10)
         if tokens is not None:
             tokens.stop()
-
-
-def answering(registry: Guarded, process: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + 30
-    port = int(registry.host.rpartition(":")[2])
-    while True:
-        try:
-            with socket.create_connection(("127.0.0.1", port), timeout=5):
-                return
-        except OSError:
-            assert process.poll() is None, registry.log.read_text()
-            assert time.monotonic() < deadline, "the registry does not answer"
-            time.sleep(0.05)
 
 
 def ways(*names: str) -> pytest.MarkDecorator:

@@ -27,6 +27,7 @@ from bakex.run.clock import SystemClock
 from bakex.testing.fakes import EventRecorder
 from bakex.testing.keychain import StaticKeychain
 from tests.conftest import OUTSIDE, PREFIX, PROGRAM_PLACES, lacking
+from tests.loopback import free_port
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator, Mapping
@@ -208,14 +209,6 @@ def old_program() -> Path:
     if not program.exists():
         lacking("dockerd 20.10 is not installed")
     return program
-
-
-def free_port() -> int:
-    """Return a loopback port that nobody uses at this moment."""
-    with closing(socket.socket()) as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 @pytest.fixture

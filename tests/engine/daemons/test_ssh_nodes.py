@@ -18,7 +18,8 @@ from bakex.errors import DialError
 from bakex.model.result import SaveTree
 from bakex.testing.buildkitd import FakeBuildkitd
 from bakex.testing.fakes import EventRecorder
-from tests.engine.daemons.conftest import cell_of, free_port
+from tests.engine.daemons.conftest import cell_of
+from tests.loopback import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

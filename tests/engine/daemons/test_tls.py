@@ -13,7 +13,7 @@ import pytest
 from bakex.errors import DialError, NodeError
 from bakex.events import WarningRaised
 from bakex.testing.fakes import EventRecorder
-from tests.engine.daemons.conftest import free_port
+from tests.loopback import free_port
 
 if TYPE_CHECKING:
     from pathlib import Path
