@@ -31,10 +31,11 @@ from bakex.registry.client import RegistryClient
 from bakex.run.clock import SystemClock
 from bakex.testing.fakes import EventRecorder
 from bakex.testing.keychain import StaticKeychain
+from tests.engine.daemons.bare import bare
 from tests.engine.daemons.conftest import buildkitd_program, old_program
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
     from pathlib import Path
 
     from bakex.model.result import CellResult, ExportRequest
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
 
 DAEMONS = (
     *("dockerd 26, containerd store", "dockerd 26, classic store", "dockerd 20.10"),
+    "dockerd 26, as buildkitd",
     *(("buildkitd",) if buildkitd_program() else ()),
 )
 SHELL = """\
@@ -56,12 +58,19 @@ ENV PATH=/bin
 @pytest.fixture(scope="module", params=DAEMONS)
 def address(
     request: pytest.FixtureRequest, start_dockerd: StartDockerd, start_buildkitd: StartBuildkitd
-) -> str:
+) -> Iterator[str]:
     if request.param == "buildkitd":
-        return start_buildkitd()
-    program = old_program() if "20.10" in request.param else None
-    found = start_dockerd(containerd_store="containerd store" in request.param, program=program)
-    return f"docker+{found.address}"
+        yield start_buildkitd()
+        return
+    is_old = "20.10" in request.param
+    store = not is_old and "classic" not in request.param
+    found = start_dockerd(containerd_store=store, program=old_program() if is_old else None)
+    if "as buildkitd" not in request.param:
+        yield f"docker+{found.address}"
+        return
+    path = found.socket.with_name("bare.sock")
+    with bare(found.socket, path):
+        yield f"unix://{path}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
