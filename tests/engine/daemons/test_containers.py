@@ -76,8 +76,8 @@ class Docker:
 
 
 @pytest.fixture(scope="module")
-def docker(dockerd: Dockerd, require: Require) -> Docker:
-    command = Docker(daemon=dockerd, program=require("docker"))
+def root_filesystem(require: Require) -> bytes:
+    """The content of the image, as a tar archive."""
     content = io.BytesIO()
     with tarfile.open(fileobj=content, mode="w") as tar:
         busybox = require("busybox").read_bytes()
@@ -89,10 +89,16 @@ def docker(dockerd: Dockerd, require: Require) -> Docker:
             member = tarfile.TarInfo(folder)
             member.type, member.mode = tarfile.DIRTYPE, 0o755
             tar.addfile(member)
+    return content.getvalue()
+
+
+@pytest.fixture(scope="module")
+def docker(dockerd: Dockerd, require: Require, root_filesystem: bytes) -> Docker:
+    command = Docker(daemon=dockerd, program=require("docker"))
     entry = 'ENTRYPOINT ["/bin/buildkitd"]'
     command(
         *("import", "--change", entry, "--change", "ENV PATH=/bin", "-", IMAGE),
-        stdin=content.getvalue(),
+        stdin=root_filesystem,
     )
     return command
 
@@ -208,6 +214,38 @@ async def test_any_running_container(
         docker("rm", "-f", "mine")
     with pytest.raises(DialError, match="there is no such container"):
         await connect("docker-container://mine", environ)
+
+
+async def test_a_container_of_podman(
+    connect: Connect, root_filesystem: bytes, way_in: int, require: Require, tmp_path: Path
+) -> None:
+    storage = tmp_path / "storage.conf"
+    storage.write_text(
+        f'[storage]\ndriver = "vfs"\ngraphroot = "{tmp_path}/graph"\nrunroot = "{tmp_path}/run"\n'
+    )
+    program = require("podman")
+    environ = {"CONTAINERS_STORAGE_CONF": str(storage), "PATH": os.environ["PATH"]}
+
+    def podman(*arguments: str, stdin: bytes = b"") -> None:
+        done = subprocess.run(
+            [program, *arguments], input=stdin, capture_output=True, check=False, env=environ
+        )
+        assert done.returncode == 0, done.stderr.decode()
+
+    podman("import", "--change", "ENV PATH=/bin", "-", IMAGE, stdin=root_filesystem)
+    # The limits that podman sets by default are above those of some hosts.
+    limits = ("--ulimit", "nofile=1024:1024", "--ulimit", "nproc=1024:1024")
+    podman(
+        *("run", "-d", "--net", "host", "--name", "mine", "-e", f"PORT={way_in}", *limits),
+        *(IMAGE, "/bin/busybox", "sleep", "1d"),
+    )
+    try:
+        await build(connect, "podman-container://mine", environ, tmp_path)
+    finally:
+        podman("rm", "-f", "-t", "0", "mine")
+    with pytest.raises(DialError, match="podman could not reach the daemon") as caught:
+        await connect("podman-container://mine", environ)
+    assert "mine" in caught.value.detail
 
 
 async def test_a_container_without_buildkit(connect: Connect, docker: Docker) -> None:
