@@ -35,6 +35,7 @@ class Feature(StrEnum):
     SOURCE_DATE_EPOCH = "source-date-epoch"
     LOCAL_SESSION_ID = "local-session-id"
     ULIMITS = "ulimits"
+    STEP_RESOURCES = "step-resources"  # limits on memory and CPU of build steps
 
 
 class Speed(StrEnum):

@@ -65,6 +65,8 @@ def _of_target(cell: Cell, info: NodeInfo) -> Iterator[tuple[str, str]]:
             yield f"export of caches of type {kind}", _CLASSIC
     if Feature.ULIMITS not in can and target.ulimits:
         yield "limits for build steps (ulimits)", _OLD
+    if Feature.STEP_RESOURCES not in can and target.resources:
+        yield "limits on memory and CPU of build steps (resources)", _OLD
     yield from _of_contexts(cell, target, can)
 
 

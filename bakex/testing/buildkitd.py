@@ -48,6 +48,7 @@ CAPABILITIES = frozenset(
         "gateway.warnings",
         "source.ocilayout",
         "exec.meta.ulimit",
+        "exec.meta.linux.resources",
     }
 )
 

@@ -19,6 +19,7 @@ from bakex.engines.buildkit.recipe import Recipe
 from bakex.engines.buildkit.registries import registries
 from bakex.engines.buildkit.sources import gather
 from bakex.errors import SessionError, UnsupportedAttributeError
+from bakex.model import resources
 from bakex.model.attributes import declared
 from bakex.model.node import Feature, Wire
 from bakex.model.remote import is_git_over_ssh
@@ -39,6 +40,9 @@ if TYPE_CHECKING:
 
 _HOST_GATEWAY_LABEL = "org.mobyproject.buildkit.worker.moby.host-gateway-ip"
 _TRUE = frozenset({"1", "t", "true"})
+_RESOURCES: Mapping[str, str] = MappingProxyType(
+    {key: key.replace("memory-swap", "memswap").replace("-", "") for key in resources.KEYS}
+)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -236,6 +240,12 @@ def _ulimits(draft: Draft) -> None:
         draft.attrs["ulimit"] = ",".join(draft.target.ulimits)
 
 
+def _resources(draft: Draft) -> None:
+    for key, value in (draft.target.resources or {}).items():
+        is_size = resources.KEYS[key] is resources.Kind.SIZE and value != "-1"
+        draft.attrs[_RESOURCES[key]] = str(parse_size(value)) if is_size else value
+
+
 def _entitlements(draft: Draft) -> None:
     draft.entitlements.extend(draft.target.entitlements)
 
@@ -279,6 +289,7 @@ MAPPED: Mapping[str, Callable[[Draft], None]] = MappingProxyType(
         "network": _network,
         "shm-size": _shm_size,
         "ulimits": _ulimits,
+        "resources": _resources,
         "entitlements": _entitlements,
         "extra-hosts": _extra_hosts,
     }
@@ -301,7 +312,6 @@ ELSEWHERE: Mapping[str, str] = MappingProxyType(
 )
 REFUSED: Mapping[str, str] = MappingProxyType(
     {
-        "resources": "Limits on the CPU and memory of build steps are not passed on.",
         "policy": "Source policies are not evaluated.",
     }
 )

@@ -30,6 +30,7 @@ _CAPABILITIES: Mapping[str, Feature] = {
     "exporter.sourcedateepoch": Feature.SOURCE_DATE_EPOCH,
     "gc.freespacefilter": Feature.LOCAL_SESSION_ID,
     "exec.meta.ulimit": Feature.ULIMITS,
+    "exec.meta.linux.resources": Feature.STEP_RESOURCES,
 }
 # What counts only together with a store for content.
 _WITH_CONTENT: Mapping[str, Feature] = {

@@ -151,6 +151,12 @@ async def ulimits(bench: Bench, place: Path, registry: LoopbackRegistry) -> None
     assert bench.output == "1024\n"
 
 
+async def step_resources(bench: Bench, place: Path, registry: LoopbackRegistry) -> None:
+    cpus = "RUN grep ^Cpus_allowed_list: /proc/self/status | tr -d '\\t'\n"
+    await bench.build(SHELL + unique() + cpus, resources={"cpuset-cpus": "0"})
+    assert bench.output == "Cpus_allowed_list:0\n"
+
+
 async def files(bench: Bench, place: Path, registry: LoopbackRegistry) -> None:
     dockerfile = "FROM scratch\nCOPY busybox /a/b\n" + unique()
     requests = SaveTree(directory=place / "tree"), SaveTar(file=place / "t.tar")
@@ -250,6 +256,7 @@ FEATURES: dict[Any, frozenset[Feature]] = {
     steps_and_logs: frozenset(),
     secrets: frozenset(),
     ulimits: frozenset({Feature.ULIMITS}),
+    step_resources: frozenset({Feature.STEP_RESOURCES}),
     files: frozenset(),
     layouts: frozenset(),
     pushes: frozenset(),
@@ -279,7 +286,8 @@ async def test_feature(
 async def test_what_may_be_lacking(bench: Bench) -> None:
     """No daemon gets away with a capability that its kind is known to have."""
     if bench.info.endpoint.wire is Wire.BUILDKIT or Feature.OCI_EXPORT in bench.info.features:
-        known = set(Feature) - {Feature.LOCAL_SESSION_ID, Feature.IMAGE_LOAD}
+        newer = {Feature.LOCAL_SESSION_ID, Feature.STEP_RESOURCES}
+        known = set(Feature) - newer - {Feature.IMAGE_LOAD}
         assert bench.info.features >= known
     else:
         assert Feature.IMAGE_LOAD in bench.info.features

@@ -61,12 +61,14 @@ def test_everything_that_is_lacking_is_named() -> None:
         attest=(Attestation(type="sbom"), Attestation(type="provenance", disabled=True)),
         cache_to=(CacheEntry(type="registry"), CacheEntry(type="inline")),
         ulimits=("nofile=1:2",),
+        resources={"memory": "1g"},
         contexts={"base": "docker-image://x"},
     )
     assert text.splitlines() == [
         "old lacks attestations (sbom), which 'app' needs",
         "old lacks export of caches of type registry, which 'app' needs",
         "old lacks limits for build steps (ulimits), which 'app' needs",
+        "old lacks limits on memory and CPU of build steps (resources), which 'app' needs",
         "old lacks named contexts (contexts), which 'app' needs",
     ]
 

@@ -86,6 +86,17 @@ VALUES: dict[str, tuple[dict[str, Any], dict[str, str]]] = {
     "network": ({"network": "none"}, {"force-network-mode": "none"}),
     "shm-size": ({"shm_size": "1.5m"}, {"shm-size": "1572864"}),
     "ulimits": ({"ulimits": ("nofile=1:2", "core=0")}, {"ulimit": "nofile=1:2,core=0"}),
+    "resources": (
+        {
+            "resources": {
+                "memory": "1.5g",
+                "memory-swap": "-1",
+                "cpu-quota": "5",
+                "cpuset-cpus": "0-3",
+            }
+        },
+        {"memory": "1610612736", "memswap": "-1", "cpuquota": "5", "cpusetcpus": "0-3"},
+    ),
     "entitlements": ({"entitlements": ("security.insecure",)}, {}),
     "extra-hosts": (
         {"extra_hosts": {"a": "1.2.3.4", "b": "[::1],5.6.7.8"}},
@@ -104,7 +115,6 @@ def test_what_each_attribute_becomes(composer: Composer, name: str, tmp_path: Pa
 
 
 REFUSALS: dict[str, dict[str, Any]] = {
-    "resources": {"resources": {"memory": "1g"}},
     "call": {"call": "lint"},
     "policy": {"policy": (Policy(),)},
 }

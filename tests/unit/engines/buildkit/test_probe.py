@@ -113,6 +113,7 @@ def test_features_follow_capabilities() -> None:
     everything = {
         "exporter.multiple", "gateway.warnings", "source.ocilayout", "exporter.sourcedateepoch",
         "gc.freespacefilter", "exporter.image.attestations", "exec.meta.ulimit",
+        "exec.meta.linux.resources",
     }  # fmt: skip
     assert features(Wire.DOCKER, SNAPSHOTTER, everything) == frozenset(Feature)
     assert features(Wire.BUILDKIT, SNAPSHOTTER, everything) == (
