@@ -10,6 +10,7 @@ import ssl
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
+from bakex._util.tls import client_context
 from bakex.diagnostics import Diagnostic
 from bakex.errors import DialError
 from bakex.model.node import Wire
@@ -48,13 +49,9 @@ def tls_context(endpoint: Endpoint) -> ssl.SSLContext | None:
     if not uses_tls(endpoint):
         return None
     try:
-        context = ssl.create_default_context(cafile=endpoint.tls_ca or None)
+        context = client_context(authorities=endpoint.tls_ca or None)
     except (OSError, ValueError) as error:
         raise _bad_file(endpoint, "authority's certificate", endpoint.tls_ca, error) from error
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    # Python 3.13 turns on checks of RFC 5280 that Go has not: certificates made by docker's own
-    # instructions ("Protect the Docker daemon socket") fail them, for their want of a key usage.
-    context.verify_flags &= ~ssl.VERIFY_X509_STRICT
     if not endpoint.tls_verify:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE

@@ -12,6 +12,7 @@ import ssl
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bakex._util.tls import client_context
 from bakex.errors import ConfigError
 from bakex.registry.hosts import Trust
 
@@ -78,7 +79,7 @@ class Contexts:
         directory = self._environ.get("SSL_CERT_DIR") or None
         current = Path(file or directory or ".")
         try:
-            context = ssl.create_default_context(cafile=file, capath=directory)
+            context = client_context(authorities=file, directory=directory)
             for current in trust.authorities:
                 context.load_verify_locations(cafile=current)
             for current, private in trust.pairs:

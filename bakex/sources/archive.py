@@ -57,6 +57,9 @@ def unpack(archive: Path, into: Path, *, limits: Limits, deadline: float) -> Non
             bounded = _Bounded(file, archive.stat().st_size, limits, deadline)
             with tarfile.open(fileobj=cast("BinaryIO", bounded), mode="r:") as tar:
                 _Unpacking(tar, into, limits).run()
+            # To tarfile, a header that is none is the end, unless it is the first one.
+            if bounded.last.strip(b"\0"):
+                raise DefinitionError("the archive is damaged", detail="A header in it is none.")
     except (tarfile.TarError, EOFError, zlib.error, lzma.LZMAError) as error:
         raise DefinitionError(
             "the archive is damaged, or no tar archive is inside", detail=f"{error}."
@@ -75,12 +78,13 @@ class _Bounded:
         self._stream = _decompressed(file, head)
         self._most = min(limits.tree, max(limits.tame, size * limits.ratio))
         self._deadline = deadline
+        self.last = b""
 
     def read(self, size: int) -> bytes:
         """Return the next bytes; tarfile asks for headers as large as they say that they are."""
         if size > _HEADER or size < 0:
             raise DefinitionError("the archive has a header that is too large")
-        content = self._stream.read(size)
+        content = self.last = self._stream.read(size)
         if self._stream.tell() > self._most:
             raise DefinitionError(
                 "the archive is too large for a definition",

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import ssl
 import time
 from typing import TYPE_CHECKING
 
 from bakex._util.redact import redact_text
+from bakex._util.tls import client_context
 from bakex.errors import DefinitionError
 from bakex.sources.archive import HEAD, is_archive
 
@@ -71,8 +71,9 @@ def download(
 def _client(environ: Mapping[str, str], proxy: Proxy, limits: Limits) -> httpx.Client:
     import httpx  # noqa: PLC0415 - as above
 
-    context = ssl.create_default_context(
-        cafile=environ.get("SSL_CERT_FILE") or None, capath=environ.get("SSL_CERT_DIR") or None
+    context = client_context(
+        authorities=environ.get("SSL_CERT_FILE") or None,
+        directory=environ.get("SSL_CERT_DIR") or None,
     )
 
     class Routes(httpx.BaseTransport):

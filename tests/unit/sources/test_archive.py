@@ -202,6 +202,13 @@ def test_a_name_that_is_too_large(into: Path) -> None:
         put(content, into)
 
 
+def test_a_header_in_the_middle_that_is_none(into: Path) -> None:
+    content = bytearray(tar(member("a", content=b"x"), member("b", content=b"y")))
+    content[1024] ^= 1
+    with pytest.raises(DefinitionError, match="the archive is damaged"):
+        put(bytes(content), into)
+
+
 def test_an_entry_that_leads_backwards(into: Path) -> None:
     info = tarfile.TarInfo("a")
     header = bytearray(info.tobuf(tarfile.GNU_FORMAT))
