@@ -38,20 +38,23 @@ class Authority:
         self._key = ec.generate_private_key(ec.SECP256R1())
         self._name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
         basics = x509.BasicConstraints(ca=True, path_length=0)
-        own = _builder(self._name, self._name, self._key).add_extension(basics, critical=True)
+        own = _builder(self._name, self._name, self._key, _LIFE).add_extension(
+            basics, critical=True
+        )
         self.certificate = folder / "ca.pem"
         self.certificate.write_bytes(_pem(own.sign(self._key, hashes.SHA256())))
 
-    def issue(self, name: str, *hosts: str) -> tuple[Path, Path]:
+    def issue(self, name: str, *hosts: str, life: timedelta = _LIFE) -> tuple[Path, Path]:
         """Return the files of a new certificate and of its key.
 
         Args:
             name: Of the files, and the common name.
             hosts: Names and addresses of a server; none for a client.
+            life: When it ends, from now; it has ended already if that is negative.
         """
         key = ec.generate_private_key(ec.SECP256R1())
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-        builder = _builder(subject, self._name, key)
+        builder = _builder(subject, self._name, key, life)
         if hosts:
             names = x509.SubjectAlternativeName([_general_name(host) for host in hosts])
             builder = builder.add_extension(names, critical=False)
@@ -76,7 +79,7 @@ class Authority:
 
 
 def _builder(
-    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePrivateKey
+    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePrivateKey, life: timedelta
 ) -> x509.CertificateBuilder:
     now = SystemClock().now()
     return (
@@ -85,8 +88,8 @@ def _builder(
         .issuer_name(issuer)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - _SKEW)
-        .not_valid_after(now + _LIFE)
+        .not_valid_before(now + min(life, timedelta()) - _SKEW)
+        .not_valid_after(now + life)
     )
 
 

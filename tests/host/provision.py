@@ -13,6 +13,7 @@ replaced. On Debian 12 that is a must: its docker.io is too old to hand over ima
 from __future__ import annotations
 
 import argparse
+import ctypes.util
 import os
 import re
 import shutil
@@ -74,6 +75,7 @@ TEST = (
     Need("podman", "podman"),
     Need("buildah", "buildah"),
     Need("busybox", "busybox-static"),
+    Need("xz", "xz-utils"),
     Need("ssh-agent", "openssh-client"),
     Need("sshd", "openssh-server"),
     Need("docker", "docker-cli", STABLE),
@@ -164,6 +166,8 @@ def provide(needs: tuple[Need, ...]) -> None:
 def provide_old_docker() -> None:
     """Unpack docker 20.10 beside the engine prefix, for the tests with an old image store."""
     place = prefix().with_name("docker-20.10")
+    if ctypes.util.find_library("devmapper") is None:
+        install(["libdevmapper1.02.1"])
     if (place / "usr/sbin/dockerd").exists():
         return
     flags = [flag for suite in OLD for flag in ("--suite", suite)]

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-import subprocess
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
 
 from bakex.errors import DialError, NodeError
 from bakex.events import WarningRaised
+from bakex.testing.certificates import Authority
 from bakex.testing.fakes import EventRecorder
 from tests.loopback import free_port
 
@@ -20,43 +21,15 @@ if TYPE_CHECKING:
 
     from tests.engine.daemons.conftest import Connect, StartDockerd
 
-CURVE = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")
 
-
-class Authority:
-    """A certificate authority in a folder."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        folder.mkdir(exist_ok=True)
-        self._openssl(
-            *("req", "-x509", *CURVE, "-keyout", "ca.key", "-out", "ca.pem", "-days", "30"),
-            *("-subj", f"/CN={folder.name}"),
-        )
-
-    @property
-    def ca(self) -> Path:
-        return self.folder / "ca.pem"
-
-    def sign(self, name: str, *, days: int, extensions: str) -> Path:
-        """Return a folder with ca.pem, cert.pem and key.pem."""
-        place = self.folder / name
-        place.mkdir()
-        (place / "ca.pem").symlink_to(self.ca)
-        (place / "names").write_text(extensions + "\n")
-        self._openssl(
-            *("req", *CURVE, "-keyout", f"{name}/key.pem", "-out", f"{name}/request"),
-            *("-subj", f"/CN={name}"),
-        )
-        self._openssl(
-            *("x509", "-req", "-in", f"{name}/request", "-CA", "ca.pem", "-CAkey", "ca.key"),
-            *("-CAcreateserial", "-extfile", f"{name}/names", "-days", str(days)),
-            *("-out", f"{name}/cert.pem"),
-        )
-        return place
-
-    def _openssl(self, *arguments: str) -> None:
-        subprocess.run(["openssl", *arguments], cwd=self.folder, check=True, capture_output=True)
+def certified(authority: Authority, place: Path, *hosts: str, days: int) -> Path:
+    """Return a folder with ca.pem, cert.pem and key.pem."""
+    place.mkdir()
+    cert, private = authority.issue(place.name, *hosts, life=timedelta(days=days))
+    (place / "ca.pem").symlink_to(authority.certificate)
+    (place / "cert.pem").symlink_to(cert)
+    (place / "key.pem").symlink_to(private)
+    return place
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,20 +62,19 @@ class Secured:
 @pytest.fixture(scope="module")
 def secured(start_dockerd: StartDockerd, tmp_path_factory: pytest.TempPathFactory) -> Secured:
     folder = tmp_path_factory.mktemp("tls")
-    authority = Authority(folder / "ours")
-    client = "extendedKeyUsage=clientAuth"
-    server = authority.sign("server", days=20, extensions="subjectAltName=IP:127.0.0.1,DNS:node")
+    authority = Authority(tmp_path_factory.mktemp("ours"))
+    server = certified(authority, folder / "server", "127.0.0.1", "node", days=20)
     port = free_port()
     start_dockerd(
-        *("--tlsverify", f"--tlscacert={authority.ca}", f"--tlscert={server}/cert.pem"),
+        *("--tlsverify", f"--tlscacert={server}/ca.pem", f"--tlscert={server}/cert.pem"),
         *(f"--tlskey={server}/key.pem", "-H", f"tcp://127.0.0.1:{port}"),
     )
     return Secured(
         port=port,
-        good=authority.sign("good", days=30, extensions=client),
-        ending=authority.sign("ending", days=3, extensions=client),
-        expired=authority.sign("expired", days=-1, extensions=client),
-        other=Authority(folder / "theirs"),
+        good=certified(authority, folder / "good", days=30),
+        ending=certified(authority, folder / "ending", days=3),
+        expired=certified(authority, folder / "expired", days=-1),
+        other=Authority(tmp_path_factory.mktemp("theirs"), name="somebody else"),
     )
 
 
@@ -158,11 +130,13 @@ async def test_it_warns_before_a_certificate_ends(secured: Secured, connect: Con
     assert "ending/cert.pem ends on" in warning.summary
 
 
-async def test_every_fault_has_words_of_its_own(secured: Secured, connect: Connect) -> None:
+async def test_every_fault_has_words_of_its_own(
+    secured: Secured, connect: Connect, tmp_path: Path
+) -> None:
     ca, good = secured.good / "ca.pem", secured.mutual(secured.good)
-    stranger = secured.other.sign("good", days=9, extensions="extendedKeyUsage=clientAuth")
+    stranger = certified(secured.other, tmp_path / "stranger", days=9)
     faults = {
-        "from an unknown authority": secured.address(cacert=secured.other.ca, **good),
+        "from an unknown authority": secured.address(cacert=secured.other.certificate, **good),
         "for another name": secured.address(host="localhost", cacert=ca, **good),
         "wants a client certificate": secured.address(cacert=ca),
         "client certificate has expired": secured.address(
