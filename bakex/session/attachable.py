@@ -67,6 +67,13 @@ class Call(Protocol):
         """Return the next message; None once the daemon has sent its last."""
         ...
 
+    async def receive_some(self) -> list[bytes]:
+        """Return the messages that are there, after waiting for one; none after the last.
+
+        For many small messages: it costs a fraction of receiving them one by one.
+        """
+        ...
+
     async def send(self, message: bytes) -> None:
         """Send a message; waits while the connection is congested."""
         ...

@@ -50,9 +50,9 @@ class Inbox:
 
     async def fill(self) -> None:
         """Receive until the peer ends."""
-        while (message := await self._call.receive()) is not None:
-            self._messages.append(message)
-            self._size += len(message)
+        while messages := await self._call.receive_some():
+            self._messages += messages
+            self._size += sum(map(len, messages))
             self._arrived.set()
             if self._size >= self._max_size or len(self._messages) >= self._max_count:
                 self._room.clear()

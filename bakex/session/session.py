@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
-import struct
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from grpclib.const import Cardinality, Status
@@ -23,10 +23,16 @@ from grpclib.server import Handler
 from bakex.errors import BakexError
 from bakex.session.attachable import CallError, Metadata
 from bakex.session.attachable import Status as CallStatus
-from bakex.session.wire import RawCodec, RawDetailsCodec, WireProtocol, write_data
+from bakex.session.wire import (
+    RawCodec,
+    RawDetailsCodec,
+    WireProtocol,
+    read_messages,
+    write_messages,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
 
     from grpclib.server import Stream
 
@@ -36,7 +42,6 @@ if TYPE_CHECKING:
 
 CLOSE_S = 1.0  # seconds that handlers get to end when the session is closed
 _HEADER = "X-Docker-Expose-Session-"
-_PREFIX = struct.Struct(">BI")  # not compressed, and the length (grpc/PROTOCOL-HTTP2.md)
 _log = logging.getLogger(__name__)
 
 
@@ -183,22 +188,29 @@ class _Call:
         )
 
     async def receive(self) -> bytes | None:
-        try:
+        with _well_formed():
             return await self._stream.recv_message()
-        except (AssertionError, NotImplementedError) as error:
-            # grpclib's way to say that the stream ended within a message, or was compressed.
-            raise CallError(CallStatus.INTERNAL, f"malformed message: {error}") from None
+
+    async def receive_some(self) -> list[bytes]:
+        with _well_formed():
+            return await read_messages(self._stream._stream)  # noqa: SLF001 - # pyright: ignore[reportPrivateUsage]
 
     async def send(self, message: bytes) -> None:
         await self._stream.send_message(message)
 
     async def send_all(self, messages: Sequence[bytes]) -> None:
-        # grpclib has no word for it: the messages share HTTP/2 frames and writes to the socket,
-        # which are most of what a small message costs (20,000 files are 60,000 messages).
-        if not self._stream._send_initial_metadata_done:  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+        if not self._stream._send_initial_metadata_done:  # noqa: SLF001 - # pyright: ignore[reportPrivateUsage]
             await self._stream.send_initial_metadata()
-        framed = b"".join(_PREFIX.pack(0, len(message)) + message for message in messages)
-        await write_data(self._stream._stream, framed)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+        await write_messages(self._stream._stream, messages)  # noqa: SLF001 - # pyright: ignore[reportPrivateUsage]
+
+
+@contextmanager
+def _well_formed() -> Generator[None]:
+    try:
+        yield
+    except (AssertionError, NotImplementedError) as error:
+        # grpclib's way to say that the stream ended within a message, or was compressed.
+        raise CallError(CallStatus.INTERNAL, f"malformed message: {error}") from None
 
 
 def _header_value(text: str) -> str:

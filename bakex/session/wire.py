@@ -6,16 +6,20 @@ Source: HTTP/2 (RFC 9113), gRPC over HTTP/2 (grpc/PROTOCOL-HTTP2.md).
 from __future__ import annotations
 
 import logging
+import socket
 import struct
 from typing import TYPE_CHECKING, Any
 
 from grpclib.config import Configuration
 from grpclib.encoding.base import CodecBase, StatusDetailsCodecBase
-from grpclib.protocol import EventsProcessor, H2Protocol, Stream
+from grpclib.protocol import AckedData, EventsProcessor, H2Protocol, Stream
 from h2.config import H2Configuration
+
+from bakex.session.frames import Merger
 
 if TYPE_CHECKING:
     import asyncio
+    from collections.abc import Coroutine, Iterable
 
     from grpclib.const import Status
     from grpclib.protocol import AbstractHandler
@@ -25,6 +29,10 @@ _log = logging.getLogger(__name__)
 _MIB = 1 << 20
 _DATA = struct.Struct(">HBBBI")  # length, in two parts; type 0; no flags; number of the stream
 _WRITE = 256 << 10  # bytes of frames in one write to the socket
+_BUFFER = _MIB  # bytes that a unix socket may hold; the system may allow less
+_PREFIX = struct.Struct(">?I")  # whether it is compressed, and its length (grpc/PROTOCOL-HTTP2.md)
+_PREFACE = len(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")  # what a client begins with
+_TAKE = _MIB  # bytes of messages that are taken at once
 
 
 class RawCodec(CodecBase):
@@ -80,6 +88,55 @@ def h2_configuration(*, client: bool) -> H2Configuration:
     )
 
 
+async def read_messages(stream: Stream) -> list[bytes]:
+    """Wait for a message and return those that are there; none at the end of the stream.
+
+    To wait for each of many small messages, and to hand the window back for each, would be most of
+    what they cost. `_TAKE` bytes are taken at once, and what follows stays where it counts.
+
+    Raises:
+        AssertionError: The stream ended within a message.
+        NotImplementedError: A message is compressed.
+    """
+    buffer, messages = stream.buffer, list[bytes]()
+    if head := await stream.recv_data(_PREFIX.size):
+        messages.append(await stream.recv_data(_size(*_PREFIX.unpack(head))))
+    taken = window = 0
+    arrived, parts = buffer._unacked, buffer._acked  # noqa: SLF001 - # pyright: ignore[reportPrivateUsage]
+    while messages and taken < _TAKE and not arrived.empty():
+        data, size, charged = arrived.get_nowait()
+        parts.append(AckedData(memoryview(data), size))
+        taken += size
+        window += charged
+    stream.connection.ack(stream.id or 0, window)
+    rest, at = b"".join(part.data for part in parts), 0
+    while len(rest) - at >= _PREFIX.size:
+        end = at + _PREFIX.size + _size(*_PREFIX.unpack_from(rest, at))
+        if end > len(rest):
+            break
+        messages.append(rest[at + _PREFIX.size : end])
+        at = end
+    parts.clear()
+    if at < len(rest):
+        parts.append(AckedData(memoryview(rest)[at:], len(rest) - at))
+    buffer._acked_size = len(rest) - at  # noqa: SLF001 - # pyright: ignore[reportPrivateUsage]
+    return messages
+
+
+def _size(compressed: bool, size: int) -> int:
+    if compressed:
+        raise NotImplementedError("Compression not implemented")
+    return size
+
+
+def write_messages(stream: Stream, messages: Iterable[bytes]) -> Coroutine[None, None, None]:
+    """Send messages as `write_data` does: they share frames, and writes to the socket."""
+    parts: list[bytes] = []
+    for message in messages:
+        parts += (_PREFIX.pack(False, len(message)), message)
+    return write_data(stream, b"".join(parts))
+
+
 async def write_data(stream: Stream, data: bytes) -> None:
     """Send data on a stream as its `send_data` does, at a fraction of the cost.
 
@@ -127,10 +184,16 @@ class WireProtocol(H2Protocol):
         config = config.__for_client__() if client else config.__for_server__()
         super().__init__(handler, config, h2_configuration(client=client))
         self._begun = False
+        self._merger = Merger(preface=0 if client else _PREFACE)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Start HTTP/2 on an open byte stream."""
         super().connection_made(transport)
+        channel = transport.get_extra_info("socket")
+        if channel is not None and channel.family == socket.AF_UNIX:
+            # Those of TCP grow by themselves. With a small one the daemon runs out of data whenever
+            # the event loop is busy with something else.
+            channel.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _BUFFER)
         self.processor = _Processor(self.handler, self.connection)
 
     def data_received(self, data: bytes) -> None:
@@ -141,7 +204,8 @@ class WireProtocol(H2Protocol):
             return
         self._begun = True
         try:
-            super().data_received(data)
+            h2 = self.connection._connection  # noqa: SLF001 - # pyright: ignore[reportPrivateUsage]
+            super().data_received(self._merger.feed(data, h2.max_inbound_frame_size))
         except Exception:  # noqa: BLE001 - any parser bug a peer can provoke ends the connection
             _log.debug("unusable HTTP/2 data", exc_info=True)
             self.processor.close("the peer sent something that is no HTTP/2")

@@ -52,6 +52,8 @@ class GoMode(IntEnum):
     IRREGULAR = 1 << 19
 
 
+# An attribute of an enumeration is looked up by a function.
+_DIR = int(GoMode.DIR)
 _TYPE_BITS = (
     GoMode.DIR
     | GoMode.SYMLINK
@@ -101,7 +103,7 @@ class Stat(NamedTuple):
     @property
     def is_dir(self) -> bool:
         """Whether the entry is a directory."""
-        return bool(self.mode & GoMode.DIR)
+        return bool(self.mode & _DIR)
 
     @property
     def is_regular(self) -> bool:
@@ -141,6 +143,8 @@ def varint(value: int) -> bytes:
     """Encode a number from 0 to 2**64-1."""
     if value < 0x80:
         return bytes((value,))
+    if value < 0x4000:
+        return bytes((value & 0x7F | 0x80, value >> 7))
     out = bytearray()
     while value > 0x7F:
         out.append(value & 0x7F | 0x80)
@@ -150,25 +154,29 @@ def varint(value: int) -> bytes:
 
 
 def _field(tag: int, value: bytes) -> bytes:
-    return bytes((tag,)) + varint(len(value)) + value
+    size = len(value)
+    if size < 0x80:
+        return bytes((tag, size)) + value
+    return bytes((tag,)) + varint(size) + value
 
 
 def encode_stat(entry: Stat) -> bytes:
     """Encode a STAT packet. Owner and group are left out: a build context belongs to nobody."""
-    body = _field(0x0A, entry.path)
-    if entry.mode:
-        body += b"\x10" + varint(entry.mode)
-    if entry.size:
-        body += b"\x28" + varint(entry.size)
-    if entry.mtime_ns:
-        body += b"\x30" + varint(entry.mtime_ns & _MASK_64)
-    if entry.linkname:
-        body += _field(0x3A, entry.linkname)
-    if entry.devmajor:
-        body += b"\x40" + varint(entry.devmajor)
-    if entry.devminor:
-        body += b"\x48" + varint(entry.devminor)
-    for name, value in entry.xattrs:
+    path, mode, size, mtime_ns, linkname, devmajor, devminor, xattrs = entry
+    body = _field(0x0A, path)
+    if mode:
+        body += b"\x10" + varint(mode)
+    if size:
+        body += b"\x28" + varint(size)
+    if mtime_ns:
+        body += b"\x30" + varint(mtime_ns & _MASK_64)
+    if linkname:
+        body += _field(0x3A, linkname)
+    if devmajor:
+        body += b"\x40" + varint(devmajor)
+    if devminor:
+        body += b"\x48" + varint(devminor)
+    for name, value in xattrs:
         body += _field(0x52, _field(0x0A, name) + _field(0x12, value))
     return _field(0x12, body)
 
@@ -185,7 +193,7 @@ def encode_request(file_id: int) -> bytes:
 def encode_data(file_id: int, data: bytes) -> bytes:
     """Encode a piece of a file; no data means that the file is complete."""
     head = b"\x08\x02" + (b"\x18" + varint(file_id) if file_id else b"")
-    return head + _field(0x22, data) if data else head
+    return b"".join((head, b"\x22", varint(len(data)), data)) if data else head
 
 
 def encode_error(message: str) -> bytes:

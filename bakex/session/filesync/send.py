@@ -34,12 +34,11 @@ from bakex.session.filesync.walk import walk
 from bakex.session.inbox import together
 
 if TYPE_CHECKING:
-    import io
     from collections.abc import Coroutine, Iterator
 
     from bakex.session.attachable import Call
     from bakex.session.filesync.packets import Stat
-    from bakex.session.filesync.tree import Tree
+    from bakex.session.filesync.tree import File, Tree
     from bakex.session.filesync.walk import Selection
 
 KiB = 1024
@@ -78,7 +77,8 @@ async def send_tree(call: Call, tree: Tree, selection: Selection) -> Sent:
     exchange = _Exchange(call, tree, walk(tree, selection))
     await together(
         exchange.told(exchange.list_entries()),
-        exchange.told(exchange.send_content()),
+        exchange.told(exchange.read_content()),
+        exchange.send_content(),
         exchange.receive_requests(),
     )
     await call.send(packets.FIN)
@@ -86,7 +86,7 @@ async def send_tree(call: Call, tree: Tree, selection: Selection) -> Sent:
 
 
 class _Exchange:
-    """One exchange: three tasks around a queue of requested files."""
+    """One exchange: requests are queued, read and sent beside the list of entries."""
 
     def __init__(self, call: Call, tree: Tree, entries: Iterator[Stat]) -> None:
         self.sent = Sent()
@@ -99,6 +99,8 @@ class _Exchange:
         self._requested = deque[tuple[int, bytes]]()
         self._finished = False
         self._wake = asyncio.Event()
+        # One batch is being read, one waits and one is being sent.
+        self._content = asyncio.Queue[list[bytes]](1)
 
     async def told(self, work: Coroutine[None, None, None]) -> None:
         """Do a part of the work; tell the peer why if it fails."""
@@ -133,14 +135,14 @@ class _Exchange:
     async def receive_requests(self) -> None:
         """Queue what the receiver asks for, until it is done."""
         while not self._finished:
-            message = await self._call.receive()
-            if message is None:
+            messages = await self._call.receive_some()
+            if not messages:
                 raise CallError(Status.INVALID_ARGUMENT, "the receiver left before it was done")
             try:
-                packet = packets.decode(message)
+                for message in messages:
+                    self._accept(packets.decode(message))
             except PacketError as error:
                 raise CallError(Status.INVALID_ARGUMENT, f"malformed packet: {error}") from None
-            self._accept(packet)
             self._wake.set()
 
     def _accept(self, packet: packets.Packet) -> None:
@@ -159,15 +161,21 @@ class _Exchange:
             case _:
                 raise CallError(Status.INVALID_ARGUMENT, f"unexpected packet {packet.type}")
 
-    async def send_content(self) -> None:
-        """Send what was asked for, in that order."""
+    async def read_content(self) -> None:
+        """Read what is asked for, in that order, while what was read before is sent."""
         with closing(_Reader(self._tree, self._requested, self.sent)) as reader:
             while not self._finished:
                 self._wake.clear()
                 while messages := await in_thread(reader.next_messages):
-                    await self._send(messages)
+                    await self._content.put(messages)
                 if not self._finished:
                     await self._wake.wait()
+        await self._content.put([])
+
+    async def send_content(self) -> None:
+        """Send what has been read."""
+        while messages := await self._content.get():
+            await self._send(messages)
 
 
 class _Reader:
@@ -179,45 +187,45 @@ class _Reader:
         self._sent = sent
         self._id = 0
         self._path = b""
-        self._file: io.RawIOBase | io.BytesIO | None = None
+        self._file: File | None = None
 
     def next_messages(self) -> list[bytes]:
         """Return packets with up to half a MiB of content; none if nothing is asked for."""
         messages: list[bytes] = []
         size = 0
         while size < _BYTES_PER_STEP and len(messages) < _PACKETS_PER_STEP:
-            file = self._file or self._next_file()
-            if file is not None:
-                data = self._read(file)
-                size += len(data)
-            elif self._path:
-                self._sent.vanished += 1
-                data = b""
-            else:
+            if self._file is None and not self._next_file():
                 break
-            messages.append(packets.encode_data(self._id, data))
+            data = self._read()
+            if data:
+                size += len(data)
+                messages.append(packets.encode_data(self._id, data))
+            if self._file is None:
+                messages.append(packets.encode_data(self._id, b""))
         self._sent.size += size
         return messages
 
-    def _next_file(self) -> io.RawIOBase | io.BytesIO | None:
-        """Open the next requested file; sets no path if there is no request."""
+    def _next_file(self) -> bool:
+        """Open the next requested file, if it is there; return whether there is a request."""
         if not self._requested:
-            self._path = b""
-            return None
+            return False
         self._id, self._path = self._requested.popleft()
         self._sent.files += 1
         self._file = self._tree.open(self._path)
-        return self._file
+        self._sent.vanished += self._file is None
+        return True
 
-    def _read(self, file: io.RawIOBase | io.BytesIO) -> bytes:
-        """Return the next piece; at the end of the file close it and return nothing."""
+    def _read(self) -> bytes:
+        """Return the next piece, and close the file at its end; nothing if it is not there."""
+        if self._file is None:
+            return b""
         try:
-            data = file.read(MAX_DATA_SIZE)
+            data = self._file.read(MAX_DATA_SIZE)
         except OSError as error:
             raise unreadable(self._path, error) from error
-        if not data:
+        if self._file.ended:
             self.close()
-        return data or b""
+        return data
 
     def close(self) -> None:
         """Close the file that is open, if any."""

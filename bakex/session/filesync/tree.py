@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import errno
 import hashlib
-import io
 import os
 import posixpath
 import stat as posix
@@ -42,6 +41,27 @@ class Entry(NamedTuple):
     identity: tuple[int, int] | None = None
 
 
+class File(Protocol):
+    """The content of a file, from its beginning to its end."""
+
+    @property
+    def ended(self) -> bool:
+        """Whether there is nothing more to read; it may take a read of nothing to find out."""
+        ...
+
+    def read(self, size: int) -> bytes:
+        """Return the next bytes, `size` at most; none at the end.
+
+        Raises:
+            OSError: It cannot be read.
+        """
+        ...
+
+    def close(self) -> None:
+        """Let go of the file; once."""
+        ...
+
+
 class Tree(Protocol):
     """A directory to send; paths are relative to it, and empty for itself."""
 
@@ -65,7 +85,7 @@ class Tree(Protocol):
         """Return the target of a symbolic link; None if it is none or not there."""
         ...
 
-    def open(self, path: bytes) -> io.RawIOBase | io.BytesIO | None:
+    def open(self, path: bytes) -> File | None:
         """Open a regular file; None if it has vanished or is none any more.
 
         Raises:
@@ -133,7 +153,7 @@ class DiskTree:
         except OSError:
             return None
 
-    def open(self, path: bytes) -> io.RawIOBase | io.BytesIO | None:
+    def open(self, path: bytes) -> File | None:
         """Open a file (`Tree.open`)."""
         # A name that has become a link, a pipe or a device since it was listed must neither lead
         # elsewhere nor block.
@@ -145,12 +165,40 @@ class DiskTree:
                 return None
             if error.errno == errno.ENXIO:
                 # A socket, which is listed as an empty file.
-                return io.BytesIO()
+                return _MemoryFile(b"")
             raise unreadable(path, error) from error
-        if not posix.S_ISREG(os.fstat(descriptor).st_mode):
+        status = os.fstat(descriptor)
+        if not posix.S_ISREG(status.st_mode):
             os.close(descriptor)
             return None
-        return io.FileIO(descriptor)
+        return _DiskFile(descriptor, status.st_size)
+
+
+class _DiskFile:
+    """A regular file that is open; a small one is read in one step.
+
+    Each system call of a thread costs more than the call itself, because the thread may have to
+    wait until the event loop lets it go on.
+    """
+
+    __slots__ = ("_descriptor", "_left", "ended")
+
+    def __init__(self, descriptor: int, size: int) -> None:
+        self._descriptor = descriptor
+        self._left = size
+        self.ended = False
+
+    def read(self, size: int) -> bytes:
+        # One byte more than there should be: if it does not come, that was the end. Not so if the
+        # size was wrong, as it is for files that are growing or made up by the system.
+        wanted = min(size, self._left + 1) if self._left >= 0 else size
+        data = os.read(self._descriptor, wanted)
+        self._left -= len(data)
+        self.ended = not data or (self._left == 0 and len(data) < wanted)
+        return data
+
+    def close(self) -> None:
+        os.close(self._descriptor)
 
 
 def unreadable(path: bytes, error: OSError) -> SessionError:
@@ -167,19 +215,22 @@ def _entry(
     path: bytes, status: os.stat_result, link: bytes, xattrs: tuple[tuple[bytes, bytes], ...]
 ) -> Entry:
     mode = status.st_mode
-    is_dir, is_link = posix.S_ISDIR(mode), bool(link)
-    device = posix.S_ISBLK(mode) or posix.S_ISCHR(mode)
-    entry = Stat(
-        path=path,
-        mode=go_mode(mode),
-        size=0 if is_dir else status.st_size,
-        mtime_ns=status.st_mtime_ns,
-        linkname=link,
-        devmajor=os.major(status.st_rdev) if device else 0,
-        devminor=os.minor(status.st_rdev) if device else 0,
-        xattrs=xattrs,
-    )
-    if status.st_nlink > 1 and not is_dir and not is_link:
+    if posix.S_ISREG(mode):
+        # Without names, which cost as much as all the rest: most entries come here.
+        entry = Stat(path, go_mode(mode), status.st_size, status.st_mtime_ns, b"", 0, 0, xattrs)
+    else:
+        device = posix.S_ISBLK(mode) or posix.S_ISCHR(mode)
+        entry = Stat(
+            path=path,
+            mode=go_mode(mode),
+            size=0 if posix.S_ISDIR(mode) else status.st_size,
+            mtime_ns=status.st_mtime_ns,
+            linkname=link,
+            devmajor=os.major(status.st_rdev) if device else 0,
+            devminor=os.minor(status.st_rdev) if device else 0,
+            xattrs=xattrs,
+        )
+    if status.st_nlink > 1 and not posix.S_ISDIR(mode) and not link:
         return Entry(entry, (status.st_dev, status.st_ino))
     return Entry(entry)
 
@@ -189,6 +240,8 @@ def _xattrs(full: bytes) -> tuple[tuple[bytes, bytes], ...]:
     try:
         names = os.listxattr(full, follow_symlinks=False)
     except (OSError, AttributeError):  # AttributeError: this system's Python has no such call
+        return ()
+    if not names:
         return ()
     found: list[tuple[bytes, bytes]] = []
     for name in sorted(names):
@@ -246,7 +299,29 @@ class MemoryTree:
         """Return None (`Tree.readlink`)."""
         return None
 
-    def open(self, path: bytes) -> io.RawIOBase | io.BytesIO | None:
+    def open(self, path: bytes) -> File | None:
         """Open a file (`Tree.open`)."""
         content = self._files.get(path)
-        return None if content is None else io.BytesIO(content)
+        return None if content is None else _MemoryFile(content)
+
+
+class _MemoryFile:
+    """Bytes that are read like a file."""
+
+    __slots__ = ("_at", "_content")
+
+    def __init__(self, content: bytes) -> None:
+        self._content = content
+        self._at = 0
+
+    @property
+    def ended(self) -> bool:
+        return self._at == len(self._content)
+
+    def read(self, size: int) -> bytes:
+        data = self._content[self._at : self._at + size]
+        self._at += len(data)
+        return data
+
+    def close(self) -> None:
+        pass

@@ -77,6 +77,7 @@ def walk(tree: Tree, selection: Selection) -> Iterator[Stat]:
         SessionError: A wanted directory cannot be listed.
     """
     emitted: dict[tuple[int, int], bytes] = {}
+    everything = not selection.include and not selection.exclude
     levels = [_Level(b"", iter(tree.children(b"")))]
     while levels:
         level = levels[-1]
@@ -84,20 +85,25 @@ def walk(tree: Tree, selection: Selection) -> Iterator[Stat]:
         if child is None:
             levels.pop()
             continue
-        path = level.path + b"/" + child.name if level.path else child.name
-        below = _decide(selection, level, path, is_dir=child.is_dir)
-        if below is None:
+        name, is_dir = child
+        path = level.path + b"/" + name if level.path else name
+        # Most trees are wanted as they are, and then nothing needs to be asked about a file.
+        below = None if everything else _decide(selection, level, path, is_dir=is_dir)
+        if below is None and not everything:
             continue
-        is_dir = child.is_dir
-        if not below.withheld:
+        withheld = below is not None and below.withheld
+        if not withheld:
             entry = tree.describe(path)
             if entry is None:
                 continue
-            yield from _withheld_parents(tree, levels)
-            is_dir = entry.stat.is_dir
-            yield _linked(entry.stat, entry.identity, emitted)
+            if not everything:
+                yield from _withheld_parents(tree, levels)
+            stat, identity = entry
+            is_dir = stat.is_dir
+            yield stat if identity is None else _linked(stat, identity, emitted)
         if is_dir:
-            below.children = _listing(tree, path, tolerant=below.withheld)
+            below = below or _Level(path, iter(()))
+            below.children = _listing(tree, path, tolerant=withheld)
             levels.append(below)
 
 
@@ -105,8 +111,6 @@ def _decide(selection: Selection, parent: _Level, path: bytes, *, is_dir: bool) 
     """Return a level for an entry, withheld if it is not itself wanted; None to pass it over."""
     level = _Level(path, iter(()))
     include, exclude = selection.include, selection.exclude
-    if not include and not exclude:
-        return level
     text = _pattern_text(path)
     if include:
         matched, level.included = include.match(text, parent.included)
@@ -141,11 +145,7 @@ def _withheld_parents(tree: Tree, levels: list[_Level]) -> Iterator[Stat]:
                 yield entry.stat
 
 
-def _linked(
-    stat: Stat, identity: tuple[int, int] | None, emitted: dict[tuple[int, int], bytes]
-) -> Stat:
-    if identity is None:
-        return stat
+def _linked(stat: Stat, identity: tuple[int, int], emitted: dict[tuple[int, int], bytes]) -> Stat:
     first = emitted.setdefault(identity, stat.path)
     # The tuple's own constructor would name every field again.
     return stat if first is stat.path else stat._replace(size=0, linkname=first)

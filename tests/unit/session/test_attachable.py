@@ -49,6 +49,10 @@ class DaemonCall:
     async def receive(self) -> bytes | None:
         return await self.stream.recv_message()
 
+    async def receive_some(self) -> list[bytes]:
+        message = await self.receive()
+        return [] if message is None else [message]
+
     async def send(self, message: bytes) -> None:
         await self.stream.send_message(message)
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from bakex.session.attachable import Call, Handler, Metadata
 
-ECHO, FAIL, HANG = "/t.T/Echo", "/t.T/Fail", "/t.T/Hang"
+ECHO, FAIL, HANG, BATCH = "/t.T/Echo", "/t.T/Fail", "/t.T/Hang", "/t.T/Batch"
 
 
 class Service:
@@ -30,14 +30,20 @@ class Service:
         self.hanging = asyncio.Event()
         self.cancelled = asyncio.Event()
         self.stubborn = False
+        self.batches: list[int] = []
 
     def services(self) -> Mapping[str, Handler]:
-        return {ECHO: self._echo, FAIL: self._fail, HANG: self._hang}
+        return {ECHO: self._echo, FAIL: self._fail, HANG: self._hang, BATCH: self._batch}
 
     async def _echo(self, call: Call) -> None:
         self.metadata = call.metadata
         while (message := await call.receive()) is not None:
             await call.send(message)
+
+    async def _batch(self, call: Call) -> None:
+        while messages := await call.receive_some():
+            self.batches.append(len(messages))
+            await call.send_all(messages)
 
     async def _fail(self, call: Call) -> None:
         await call.receive()
@@ -85,7 +91,7 @@ def test_the_headers_say_who_it_is_and_what_it_offers(session: Session) -> None:
     assert session.headers() == [
         ("X-Docker-Expose-Session-Uuid", session.id),
         ("X-Docker-Expose-Session-Sharedkey", "ctx:user"),
-        *[("X-Docker-Expose-Session-Grpc-Method", name) for name in (ECHO, FAIL, HANG)],
+        *[("X-Docker-Expose-Session-Grpc-Method", name) for name in (ECHO, FAIL, HANG, BATCH)],
     ]
 
 
@@ -156,13 +162,36 @@ async def test_an_unknown_method_is_unimplemented(peer: Peer) -> None:
     assert caught.value.status is GrpcStatus.UNIMPLEMENTED
 
 
-async def test_a_compressed_message_is_refused(peer: Peer) -> None:
-    async with peer.open(ECHO) as stream:
+async def test_messages_are_taken_together(peer: Peer, service: Service) -> None:
+    sent = [bytes((n % 251,)) * (n * 7 % 300) for n in range(2000)]
+    sent[1000:1000] = [b"x" * 3_000_000, b""]
+    assert await peer.call(BATCH, sent) == sent
+    assert sum(service.batches) == len(sent)
+    assert len(service.batches) < 500
+
+
+@pytest.mark.parametrize("method", [ECHO, BATCH])
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"\x01\x00\x00\x00\x01x",  # compressed
+        b"\x00\x00\x00\x00\x00\x01\x00\x00\x00\x01x",  # compressed, after one that is not
+        b"\x00\x00\x00\x00\x02x",  # longer than the stream
+        b"\x00\x00\x00\x00\x00\x00\x00",  # ends within a prefix
+    ],
+)
+async def test_a_malformed_message_is_refused(peer: Peer, method: str, data: bytes) -> None:
+    with pytest.raises(GRPCError, match="malformed message"):
+        await _send_raw(peer, method, data)
+
+
+async def _send_raw(peer: Peer, method: str, data: bytes) -> None:
+    async with peer.open(method) as stream:
         await stream.send_request()
-        await stream._stream.send_data(b"\x01\x00\x00\x00\x01x", end_stream=True)
+        await stream._stream.send_data(data, end_stream=True)
         stream._end_done = True
-        with pytest.raises(GRPCError, match="malformed message"):
-            await stream.recv_message()
+        while await stream.recv_message() is not None:
+            pass
 
 
 async def test_a_call_that_was_given_up_is_not_logged(

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from typing import TYPE_CHECKING, cast
 
 import pytest
@@ -16,6 +17,7 @@ from bakex.session.wire import (
     WireProtocol,
     configuration,
     h2_configuration,
+    read_messages,
 )
 
 if TYPE_CHECKING:
@@ -104,6 +106,41 @@ async def test_a_header_that_is_no_text_closes_the_connection(protocol: WireProt
     server.send_headers(1, [(b":status", b"200"), (b"x", b"\xff\xfe")])
     protocol.data_received(server.data_to_send())
     assert transport.closed
+
+
+async def test_a_unix_socket_holds_more_than_by_default() -> None:
+    ours, theirs = socket.socketpair()
+    with theirs:
+        before = theirs.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF)
+        transport, _ = await asyncio.get_running_loop().create_connection(
+            lambda: WireProtocol(ClientHandler(), client=True), sock=ours
+        )
+        assert ours.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF) > before
+        transport.close()
+        await asyncio.sleep(0)
+
+
+async def test_what_is_taken_counts_once_and_the_rest_later(
+    protocol: WireProtocol, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    handed_back: list[int] = []
+    monkeypatch.setattr(protocol.connection, "ack", lambda _, size: handed_back.append(size))
+    stream = protocol.connection.create_stream(stream_id=1)
+    message = b"x" * 99_995
+    framed = b"\0" + len(message).to_bytes(4, "big") + message
+    for _ in range(40):
+        # What is charged may be more than there is: padding.
+        stream.buffer.add(framed[:70_000], 70_001)
+        stream.buffer.add(framed[70_000:], 30_000)
+    stream.buffer.eof()
+    first = await read_messages(stream)
+    assert 5 < len(first) < 15
+    taken = first
+    while batch := await read_messages(stream):
+        assert len(batch) < 15
+        taken += batch
+    assert taken == [message] * 40
+    assert sum(handed_back) == 40 * 100_001
 
 
 async def test_events_without_a_meaning_are_ignored(protocol: WireProtocol) -> None:

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import asyncio
-import io
 from typing import TYPE_CHECKING
 
 import pytest
@@ -127,13 +126,18 @@ class Broken(MemoryTree):
 class Torn(MemoryTree):
     """Files that cannot be read to their end."""
 
-    def open(self, path: bytes) -> io.BytesIO:
+    def open(self, path: bytes) -> TornFile:
         return TornFile()
 
 
-class TornFile(io.BytesIO):
-    def read(self, size: int | None = -1) -> bytes:
+class TornFile:
+    ended = False
+
+    def read(self, size: int) -> bytes:
         raise OSError(5, "Input/output error")
+
+    def close(self) -> None:
+        self.ended = True
 
 
 @pytest.mark.parametrize(

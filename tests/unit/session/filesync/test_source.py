@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -9,6 +10,7 @@ from bakex.errors import SessionError
 from bakex.session.attachable import CallError, Status
 from bakex.session.filesync import packets
 from bakex.session.filesync.source import FileSync
+from bakex.session.filesync.wanted import Wanted
 from bakex.testing.calls import MemoryCall, serve
 
 if TYPE_CHECKING:
@@ -48,6 +50,23 @@ async def test_directories_by_name(tmp_path: Path) -> None:
     assert await listed(sync, ("dir-name", "context")) == ["main.c"]
     assert await listed(sync, ("dir-name", "dockerfile")) == ["Dockerfile"]
     assert [name for name, _ in sync.transfers] == ["context", "dockerfile"]
+
+
+async def test_an_observer_is_told_of_what_was_read(tmp_path: Path) -> None:
+    (tmp_path / "a").touch()
+    told: list[tuple[object, ...]] = []
+
+    class Observer:
+        def read(self, *what: object) -> None:
+            told.append(what)
+
+    sync = FileSync({"context": tmp_path}, Observer())
+    before = time.time_ns()
+    await listed(sync, ("dir-name", "context"), ("followpaths", "a"), ("followpaths", "b"))
+    ((*what, since_ns),) = told
+    assert what == ["context", tmp_path, Wanted(follow=("a", "b")), 1]
+    assert isinstance(since_ns, int)
+    assert before <= since_ns <= time.time_ns()
 
 
 async def test_patterns_come_with_the_call(tmp_path: Path) -> None:

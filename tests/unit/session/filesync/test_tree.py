@@ -9,7 +9,7 @@ import pytest
 
 from bakex.errors import SessionError
 from bakex.session.filesync.packets import GoMode
-from bakex.session.filesync.tree import Child, DiskTree, MemoryTree, open_tree, unreadable
+from bakex.session.filesync.tree import Child, DiskTree, MemoryTree, Tree, open_tree, unreadable
 
 # ------------------------------------------------------------------------------------ the disk
 
@@ -105,13 +105,59 @@ def test_only_regular_files_are_opened(tmp_path: Path) -> None:
         tree = DiskTree(tmp_path)
         file = tree.open(b"file")
         assert file is not None
-        with file:
-            assert file.read() == b"x"
+        assert file.read(10) == b"x"
+        file.close()
         for name in (b"link", b"fifo", b"."):
             assert tree.open(name) is None
         socket_content = tree.open(b"socket")
         assert socket_content is not None
-        assert socket_content.read() == b""
+        assert socket_content.ended
+
+
+@pytest.mark.parametrize(
+    ("size", "step", "pieces"),
+    [
+        # The end is known without a further read, except where only that can tell.
+        (0, 4, [0]),
+        (3, 4, [3]),
+        (4, 4, [4, 0]),
+        (5, 4, [4, 1]),
+        (8, 4, [4, 4, 0]),
+    ],
+)
+def test_a_file_is_read_in_few_steps(
+    tmp_path: Path, size: int, step: int, pieces: list[int]
+) -> None:
+    (tmp_path / "file").write_bytes(b"x" * size)
+    assert read_all(DiskTree(tmp_path), "file", step) == pieces
+
+
+def test_a_file_that_changes_is_read_to_its_end(tmp_path: Path) -> None:
+    for name, then in (("grown", 9), ("shrunk", 1)):
+        (tmp_path / name).write_bytes(b"x" * 3)
+        file = DiskTree(tmp_path).open(name.encode())
+        assert file is not None
+        (tmp_path / name).write_bytes(b"y" * then)
+        found = b""
+        while not file.ended:
+            found += file.read(100)
+        file.close()
+        assert found == b"y" * then
+
+
+def test_a_file_that_the_system_makes_up_is_read_to_its_end() -> None:
+    # Its size is 0.
+    assert sum(read_all(DiskTree(Path("/proc/self")), "status", 100)) > 500
+
+
+def read_all(tree: Tree, name: str, step: int) -> list[int]:
+    file = tree.open(name.encode())
+    assert file is not None
+    pieces: list[int] = []
+    while not file.ended:
+        pieces.append(len(file.read(step)))
+    file.close()
+    return pieces
 
 
 def test_no_directory(tmp_path: Path) -> None:
@@ -156,9 +202,7 @@ def test_files_in_memory() -> None:
     assert (file.stat.size, file.stat.mode) == (1, 0o644)
     assert tree.describe(b"c") is None
     assert tree.readlink(b"b") is None
-    content = tree.open(b"a/x")
-    assert content is not None
-    assert content.read() == b"2"
+    assert read_all(tree, "a/x", 1) == [1]
     assert tree.open(b"a") is None
 
 
