@@ -50,9 +50,49 @@ class SourceInfo(_message.Message):
     def __init__(self, filename: _Optional[str] = ..., data: _Optional[bytes] = ..., language: _Optional[str] = ...) -> None: ...
 
 class Definition(_message.Message):
-    __slots__ = ()
-    DEF_FIELD_NUMBER: _ClassVar[int]
-    def __init__(self, **kwargs) -> None: ...
+    __slots__ = ("steps", "metadata")
+    class MetadataEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: bytes
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[bytes] = ...) -> None: ...
+    STEPS_FIELD_NUMBER: _ClassVar[int]
+    METADATA_FIELD_NUMBER: _ClassVar[int]
+    steps: _containers.RepeatedScalarFieldContainer[bytes]
+    metadata: _containers.ScalarMap[str, bytes]
+    def __init__(self, steps: _Optional[_Iterable[bytes]] = ..., metadata: _Optional[_Mapping[str, bytes]] = ...) -> None: ...
+
+class Op(_message.Message):
+    __slots__ = ("inputs", "diff")
+    INPUTS_FIELD_NUMBER: _ClassVar[int]
+    DIFF_FIELD_NUMBER: _ClassVar[int]
+    inputs: _containers.RepeatedCompositeFieldContainer[OpInput]
+    diff: DiffOp
+    def __init__(self, inputs: _Optional[_Iterable[_Union[OpInput, _Mapping]]] = ..., diff: _Optional[_Union[DiffOp, _Mapping]] = ...) -> None: ...
+
+class OpInput(_message.Message):
+    __slots__ = ("digest", "index")
+    DIGEST_FIELD_NUMBER: _ClassVar[int]
+    INDEX_FIELD_NUMBER: _ClassVar[int]
+    digest: str
+    index: int
+    def __init__(self, digest: _Optional[str] = ..., index: _Optional[int] = ...) -> None: ...
+
+class DiffOp(_message.Message):
+    __slots__ = ("lower", "upper")
+    LOWER_FIELD_NUMBER: _ClassVar[int]
+    UPPER_FIELD_NUMBER: _ClassVar[int]
+    lower: DiffSide
+    upper: DiffSide
+    def __init__(self, lower: _Optional[_Union[DiffSide, _Mapping]] = ..., upper: _Optional[_Union[DiffSide, _Mapping]] = ...) -> None: ...
+
+class DiffSide(_message.Message):
+    __slots__ = ("input",)
+    INPUT_FIELD_NUMBER: _ClassVar[int]
+    input: int
+    def __init__(self, input: _Optional[int] = ...) -> None: ...
 
 class ProgressGroup(_message.Message):
     __slots__ = ("id", "name", "weak")
@@ -571,7 +611,7 @@ class Result(_message.Message):
     def __init__(self, ref_id: _Optional[str] = ..., ref: _Optional[_Union[Ref, _Mapping]] = ..., refs: _Optional[_Union[RefMap, _Mapping]] = ..., metadata: _Optional[_Mapping[str, bytes]] = ...) -> None: ...
 
 class GatewaySolveRequest(_message.Message):
-    __slots__ = ("frontend", "frontend_opt", "allow_result_return", "allow_result_array_ref", "cache_imports", "frontend_inputs")
+    __slots__ = ("definition", "frontend", "frontend_opt", "allow_result_return", "allow_result_array_ref", "cache_imports", "frontend_inputs", "evaluate")
     class FrontendOptEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -586,19 +626,23 @@ class GatewaySolveRequest(_message.Message):
         key: str
         value: Definition
         def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[Definition, _Mapping]] = ...) -> None: ...
+    DEFINITION_FIELD_NUMBER: _ClassVar[int]
     FRONTEND_FIELD_NUMBER: _ClassVar[int]
     FRONTEND_OPT_FIELD_NUMBER: _ClassVar[int]
     ALLOW_RESULT_RETURN_FIELD_NUMBER: _ClassVar[int]
     ALLOW_RESULT_ARRAY_REF_FIELD_NUMBER: _ClassVar[int]
     CACHE_IMPORTS_FIELD_NUMBER: _ClassVar[int]
     FRONTEND_INPUTS_FIELD_NUMBER: _ClassVar[int]
+    EVALUATE_FIELD_NUMBER: _ClassVar[int]
+    definition: Definition
     frontend: str
     frontend_opt: _containers.ScalarMap[str, str]
     allow_result_return: bool
     allow_result_array_ref: bool
     cache_imports: _containers.RepeatedCompositeFieldContainer[CacheEntry]
     frontend_inputs: _containers.MessageMap[str, Definition]
-    def __init__(self, frontend: _Optional[str] = ..., frontend_opt: _Optional[_Mapping[str, str]] = ..., allow_result_return: _Optional[bool] = ..., allow_result_array_ref: _Optional[bool] = ..., cache_imports: _Optional[_Iterable[_Union[CacheEntry, _Mapping]]] = ..., frontend_inputs: _Optional[_Mapping[str, Definition]] = ...) -> None: ...
+    evaluate: bool
+    def __init__(self, definition: _Optional[_Union[Definition, _Mapping]] = ..., frontend: _Optional[str] = ..., frontend_opt: _Optional[_Mapping[str, str]] = ..., allow_result_return: _Optional[bool] = ..., allow_result_array_ref: _Optional[bool] = ..., cache_imports: _Optional[_Iterable[_Union[CacheEntry, _Mapping]]] = ..., frontend_inputs: _Optional[_Mapping[str, Definition]] = ..., evaluate: _Optional[bool] = ...) -> None: ...
 
 class GatewaySolveResponse(_message.Message):
     __slots__ = ("result",)

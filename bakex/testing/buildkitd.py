@@ -8,13 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Self, cast
 
 from grpclib.const import Cardinality, Status
 from grpclib.const import Handler as Method
 from grpclib.events import _DispatchServerEvents  # pyright: ignore[reportPrivateUsage]
-from grpclib.exceptions import GRPCError
 from grpclib.server import Handler
 from multidict import MultiDict
 
@@ -22,13 +20,15 @@ from bakex._pb import bk_pb2 as pb
 from bakex.model.node import Wire
 from bakex.session.tunnel import Tunnel
 from bakex.session.wire import RawCodec, RawDetailsCodec
+from bakex.testing.buildkit_build import Build, failure
 from bakex.testing.buildkit_peer import Peer, Recorded, Rude, UpgradeServer, peer_protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Mapping
     from pathlib import Path
     from types import TracebackType
 
+    from grpclib.exceptions import GRPCError
     from grpclib.server import Stream
 
     from bakex.session.wire import WireProtocol
@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     RawStream = Stream[bytes, bytes]
     Script = Callable[["Build"], Awaitable[Mapping[str, str]]]
     Frontend = Callable[["Build", pb.GatewaySolveRequest], Awaitable[pb.Result]]
+
+__all__ = ("CAPABILITIES", "Build", "FakeBuildkitd", "failure")
 
 _CONTROL = "/moby.buildkit.v1.Control/"
 _BRIDGE = "/moby.buildkit.v1.frontend.LLBBridge/"
@@ -47,6 +49,9 @@ CAPABILITIES = frozenset(
         "exporter.sourcedateepoch",
         "gateway.warnings",
         "source.ocilayout",
+        "reference.output",
+        "gateway.solve.evaluate",
+        "frontend.inputs",
         "exec.meta.ulimit",
         "exec.meta.linux.resources",
     }
@@ -66,63 +71,6 @@ def worker() -> pb.WorkerRecord:
     )
 
 
-def failure(
-    message: str, *, status: Status = Status.UNKNOWN, details: Mapping[str, bytes] | None = None
-) -> GRPCError:
-    """Return the error with which a script fails as the daemon does.
-
-    Args:
-        message: The text.
-        status: The gRPC status.
-        details: Type name, such as ``errdefs.Vertex``, -> JSON.
-    """
-    encoded = [
-        pb.Any(type_url=f"github.com/moby/buildkit/{name}+json", value=value)
-        for name, value in (details or {}).items()
-    ]
-    answer = pb.Status(code=status.value, message=message, details=encoded)
-    return GRPCError(status, message, answer.SerializeToString() if encoded else None)
-
-
-@dataclass(slots=True)
-class Build:
-    """A solve that is running, as the script sees it.
-
-    Attributes:
-        request: What was asked.
-        session: The session that serves it; None if it names none.
-        cancelled: Whether the client cancelled it.
-        updates: What is on its way on the status stream; None ends it.
-        returned: Set once a gateway client has handed over its result.
-        stopped: Set once the solve has ended, one way or another.
-    """
-
-    request: pb.SolveRequest
-    session: Peer | None = None
-    cancelled: bool = False
-    updates: asyncio.Queue[pb.StatusResponse | None] = field(
-        default_factory=asyncio.Queue[pb.StatusResponse | None]
-    )
-    returned: asyncio.Event = field(default_factory=asyncio.Event)
-    stopped: asyncio.Event = field(default_factory=asyncio.Event)
-
-    def emit(self, response: pb.StatusResponse) -> None:
-        """Send a message on the status stream."""
-        self.updates.put_nowait(response)
-
-    async def call(
-        self, method: str, *messages: bytes, metadata: Sequence[tuple[str, str]] = ()
-    ) -> list[bytes]:
-        """Call a service of the session.
-
-        Raises:
-            GRPCError: The service failed, or is not offered.
-        """
-        if self.session is None:
-            raise failure("no active session")
-        return await self.session.call(method, messages, metadata)
-
-
 async def succeed(build: Build) -> Mapping[str, str]:
     """Do nothing, successfully: the script of a daemon that was given none."""
     del build
@@ -139,11 +87,12 @@ class FakeBuildkitd:
     """The daemon; an asynchronous context manager that listens within its block.
 
     Attributes:
-        script: What a solve does; returns the exporters' response or raises `failure`.
+        script: What a solve does; returns the exporters' response or raises `failure`. Where a
+            gateway client took the frontend's place, what comes after its result.
         frontend: What LLBBridge.Solve does in a build; returns the result or raises `failure`.
         workers: What ListWorkers answers.
         capabilities: What LLBBridge.Ping answers.
-        builds: All solves, in order, without those that only ask for capabilities.
+        builds: All solves that came to their exporters, in order.
         sessions: Sessions that are open, by id.
         opened: How many sessions there were.
         info_error: What Info fails with, if anything.
@@ -290,8 +239,10 @@ class FakeBuildkitd:
         try:
             if not request.frontend:
                 await build.returned.wait()
-                response: Mapping[str, str] = {}
-            else:
+            if build.error is not None:
+                raise failure(build.error.message, status=Status(build.error.code))
+            response: Mapping[str, str] = {}
+            if request.frontend or not request.internal:
                 self.builds.append(build)
                 response = await self.script(build)
             await _reply(stream, pb.SolveResponse(exporter_response=response))
@@ -366,12 +317,24 @@ class FakeBuildkitd:
 
     async def _bridge_solve(self, stream: RawStream) -> None:
         request = await _request(stream, pb.GatewaySolveRequest)
-        result = await self.frontend(await self._job(_build_id(stream)), request)
+        build = await self._job(_build_id(stream))
+        if request.HasField("definition"):
+            if request.frontend:
+                raise failure("solve did not expect both Definition and Frontend")
+            build.loaded.append(request.definition)
+            result = pb.Result()
+        else:
+            result = await self.frontend(build, request)
         await _reply(stream, pb.GatewaySolveResponse(result=result))
 
     async def _return(self, stream: RawStream) -> None:
-        await _request(stream, pb.ReturnRequest)
-        (await self._job(_build_id(stream))).returned.set()
+        request = await _request(stream, pb.ReturnRequest)
+        build = await self._job(_build_id(stream))
+        if build.stopped.is_set():
+            raise failure(f"no such job {build.request.ref}")
+        build.result = request.result
+        build.error = request.error if request.HasField("error") else None
+        build.returned.set()
         await _reply(stream, pb.Empty())
 
 

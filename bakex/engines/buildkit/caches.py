@@ -18,7 +18,7 @@ from bakex.engines.buildkit import layouts
 from bakex.errors import SessionError, UnsupportedAttributeError
 from bakex.model.caches import CacheEntry
 from bakex.model.node import Feature
-from bakex.model.platform import Platform, split_platforms
+from bakex.model.platform import named, split_platforms
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from bakex.config import Settings
     from bakex.model.node import NodeInfo
+    from bakex.model.platform import Platform
     from bakex.model.target import Target
 
 # type of the entry -> its attribute that tells one cache from another
@@ -113,9 +114,8 @@ def tag_of(entry: CacheEntry, suffix: str = "") -> str:
 def suffix_of(target: Target, platform: Platform | None) -> str:
     """Return what the names of a platform's caches end with; empty for a target's first one."""
     words = split_platforms(target.platforms)
-    if platform is None or len(words) < 2 or words[0] == "local":
-        return ""
-    return "" if Platform.parse(words[0]) == platform else "-" + str(platform).replace("/", "-")
+    first = named(words[0]) if platform is not None and len(words) > 1 else None
+    return "" if first in {None, platform} else "-" + str(platform).replace("/", "-")
 
 
 def _named(entry: CacheEntry, suffix: str) -> CacheEntry:

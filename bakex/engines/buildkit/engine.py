@@ -7,7 +7,8 @@ import hashlib
 import os
 import secrets
 import socket
-from dataclasses import replace
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -17,9 +18,12 @@ from bakex.engines.buildkit.client import Control, new_ref
 from bakex.engines.buildkit.frontend import compose
 from bakex.engines.buildkit.housekeeping import Housekeeping
 from bakex.engines.buildkit.job import Job, perform
+from bakex.engines.buildkit.keeping import Keeping, bases, built_on, contexts
+from bakex.engines.buildkit.precedents import Precedents
 from bakex.engines.buildkit.probe import probe
 from bakex.engines.buildkit.pushes import Pushes
 from bakex.engines.buildkit.questions import Questions
+from bakex.engines.buildkit.reads import Reads
 from bakex.engines.buildkit.sessions import Offer, Sessions
 from bakex.engines.buildkit.status import StatusFold
 from bakex.engines.buildkit.transport import Connection
@@ -34,16 +38,16 @@ from bakex.session.ssh import SshForward, agent_source
 from bakex.session.upload import Upload
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import AsyncGenerator, Mapping, Sequence
 
+    from bakex.building import KeptResult, LinkedContent
     from bakex.carriers import Dialer, ImageArchives
     from bakex.config import Settings
-    from bakex.engines.buildkit.exports import Round
     from bakex.engines.buildkit.graphs import Graph
     from bakex.engines.buildkit.recipe import Recipe
     from bakex.engines.buildkit.registries import Names
     from bakex.events import EventSink
-    from bakex.interfaces import Clock, Keychain, LinkedContent, Registry
+    from bakex.interfaces import Clock, Keychain, Registry
     from bakex.model.call import Answer, Call
     from bakex.model.descriptor import Descriptor
     from bakex.model.node import Endpoint, NodeInfo
@@ -51,15 +55,32 @@ if TYPE_CHECKING:
     from bakex.model.result import ExportRequest
     from bakex.session.attachable import Attachable
 
-    # A ref, and what `perform` returns.
-    _Done = tuple[str, tuple[dict[str, str], Descriptor | None]]
+
+_EXPORTING = "exporting "  # how the names of steps begin that each solve has anew
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Done:
+    """What came of a solve.
+
+    Attributes:
+        told: Digests of the steps that were told of by then, without those of the export.
+    """
+
+    ref: str = ""
+    response: Mapping[str, str] = field(default_factory=dict[str, str])
+    image: Descriptor | None = None
+    told: frozenset[str] = frozenset()
 
 
 class BuildkitEngine:
-    """Builds on a BuildKit daemon: buildkitd, or the one in dockerd (`bakex.interfaces.Engine`).
+    """Builds on a BuildKit daemon: buildkitd, or the one in dockerd (`bakex.building.Engine`).
 
     Opens nothing before the first call. One connection carries all control calls; sessions have
     their own and are shared among concurrent builds (see `sessions.py`).
+
+    Attributes:
+        reads: What its builds have read of local directories.
     """
 
     def __init__(
@@ -80,8 +101,8 @@ class BuildkitEngine:
             settings: Environment and working directory of the builds.
             clock: Dates the events.
             archives: The image store of a dockerd, for those that hand over images in no other way.
-            registry: For what has to be pushed from here, because the daemon cannot, and for
-                tokens with which the daemon pulls and pushes.
+            registry: For what has to be pushed from here, because the daemon cannot, for tokens
+                with which the daemon pulls and pushes, and to see what need not be pushed.
         """
         self._dialer = dialer
         self._keychain = keychain
@@ -91,11 +112,13 @@ class BuildkitEngine:
         self._control = Control(self._connection)
         self._sessions = Sessions(dialer, _user(settings), self._attachables)
         self._pushes = Pushes(clock)
+        self._precedents = Precedents(self.housekeeping, registry)
         self._classic = (
             ClassicStore(archives, registry, settings.cache / "run") if archives else None
         )
         self._tokens = _token_source(registry)
         self._seed = secrets.token_bytes(32)
+        self.reads = Reads()
         self._info: NodeInfo | None = None
         self._probing = asyncio.Lock()
 
@@ -122,10 +145,10 @@ class BuildkitEngine:
         self,
         cell: Cell,
         exports: Sequence[ExportRequest],
-        inputs: Mapping[str, LinkedContent],
+        inputs: Mapping[str, LinkedContent | KeptResult],
         events: EventSink,
     ) -> CellResult:
-        """Build one cell (`bakex.interfaces.Engine.build`).
+        """Build one cell (`bakex.building.Engine.build`).
 
         Raises:
             BuildError: The build ran and failed.
@@ -133,25 +156,56 @@ class BuildkitEngine:
             RegistryError: The daemon could not read from or push to a registry.
             UnsupportedAttributeError: The target asks for something that cannot be done here.
         """
+        return await self._build(cell, exports, inputs, events, None)
+
+    @asynccontextmanager
+    async def keep(
+        self,
+        cell: Cell,
+        exports: Sequence[ExportRequest],
+        inputs: Mapping[str, LinkedContent | KeptResult],
+        events: EventSink,
+    ) -> AsyncGenerator[KeptResult]:
+        """Build one cell and keep its result (`bakex.building.Engine.keep`)."""
+        async with AsyncExitStack() as resources:
+            keeping = Keeping(self._control, self._connection, cell.platform, resources)
+            result = await self._build(cell, exports, inputs, events, keeping)
+            yield keeping.kept(result)
+
+    async def _build(
+        self,
+        cell: Cell,
+        exports: Sequence[ExportRequest],
+        inputs: Mapping[str, LinkedContent | KeptResult],
+        events: EventSink,
+        keeping: Keeping | None,
+    ) -> CellResult:
         info = await self._known()
-        recipe = await asyncio.to_thread(compose, cell, info, self._settings, inputs)
+        below = bases(inputs, self._connection).values()
+        recipe = await asyncio.to_thread(compose, cell, info, self._settings, contexts(inputs))
+        recipe = built_on(recipe, below)
+        self.reads.offer(cell.id, recipe.dirs)
+        told = frozenset[str]().union(*(base.told for base in below))
         found: list[Descriptor | None] = [None] * len(exports)
         response: Mapping[str, str] = {}
         ref = ""
-        for number, round_ in enumerate(export.rounds(cell, exports, info)):
+        first = True
+        for round_ in export.rounds(cell, exports, info):
             job = Job(
                 cell=cell,
                 recipe=recipe,
                 round=round_,
                 info=info,
                 ref="",
-                first=number == 0,
+                first=first,
                 request=exports[round_.image] if round_.image >= 0 else None,
+                keeping=keeping,
             )
-            attempt = partial(self._attempt, job, events)
-            ref, (response, image) = await self._pushes.run(_repositories(exports, round_), attempt)
-            if image is not None:
-                found[round_.image] = image
+            done = await self._solve(job, told, events)
+            ref, response = done.ref, done.response
+            if done.image is not None:
+                found[round_.image] = done.image
+            first = False
         return CellResult(
             cell=cell.id,
             exports=tuple(found),
@@ -159,10 +213,32 @@ class BuildkitEngine:
             ref=f"{self._settings.builder or 'default'}/{self.endpoint.name}/{ref}",
         )
 
+    async def _solve(self, job: Job, told: frozenset[str], events: EventSink) -> _Done:
+        """Run a round; push its image, if that is what it is for, only if it is not there yet."""
+        request, platform = job.request, job.cell.platform
+        known = await self._precedents.known(request, job.recipe, job.round, platform)
+        done = _Done()
+        if known:
+            trial = replace(job, round=export.withheld(job.round))
+
+            async def make() -> Descriptor | None:
+                nonlocal done, job, trial
+                done = await self._attempt(trial, told | done.told, events, 0)
+                image = export.only_image(job.round)
+                job = replace(job, round=image, first=False, keeping=None)
+                trial = replace(job, round=export.withheld(job.round))
+                return done.image
+
+            precedent = await self._precedents.find(known, make)
+            if precedent is not None:
+                return replace(done, image=precedent.root)
+        attempt = partial(self._attempt, job, told | done.told, events)
+        return await self._pushes.run(_repositories(request), attempt)
+
     async def call(
         self, cell: Cell, call: Call, others: Mapping[CellId, Cell], events: EventSink
     ) -> Answer:
-        """Ask the frontend of a cell (`bakex.interfaces.Asker.call`).
+        """Ask the frontend of a cell (`bakex.building.Asker.call`).
 
         Raises:
             BuildError: The frontend failed, or has no such method.
@@ -190,15 +266,31 @@ class BuildkitEngine:
         async with self._probing:
             return self._info or await self.probe()
 
-    def _fold(self, cell: Cell, recipe: Recipe, events: EventSink) -> StatusFold:
-        return StatusFold(cell.id, dockerfile=recipe.dockerfile, clock=self._clock, events=events)
+    def _fold(
+        self, cell: Cell, recipe: Recipe, events: EventSink, told: frozenset[str] = frozenset()
+    ) -> StatusFold:
+        return StatusFold(
+            cell.id,
+            dockerfile=recipe.dockerfile,
+            clock=self._clock,
+            events=events,
+            told=told,
+            runs=recipe.runs,
+        )
 
-    async def _attempt(self, job: Job, events: EventSink, tries: int) -> _Done:
+    async def _attempt(
+        self, job: Job, told: frozenset[str], events: EventSink, tries: int
+    ) -> _Done:
         # What is repeated is the push: steps that may not use the cache have run by then.
         repeated = tries > 0 and "no-cache" in job.recipe.attrs
         job = replace(job, ref=new_ref(), first=job.first and not repeated)
-        fold = self._fold(job.cell, job.recipe, events)
-        return job.ref, await perform(job, self._control, self._sessions, fold, self._classic)
+        if job.keeping is not None and job.keeping.is_done:
+            told |= job.keeping.told
+            job = replace(job, keeping=None)
+        fold = self._fold(job.cell, job.recipe, events, told)
+        response, image = await perform(job, self._control, self._sessions, fold, self._classic)
+        told = frozenset(s for s in fold.steps if not fold.name(s).startswith(_EXPORTING))
+        return _Done(ref=job.ref, response=response, image=image, told=told)
 
     async def aclose(self) -> None:
         """Drop the connections; safe to repeat. Builds that still run fail."""
@@ -221,7 +313,7 @@ class BuildkitEngine:
         }
         return [
             Health(),
-            FileSync(offer.dirs),
+            FileSync(offer.dirs, self.reads),
             Secrets(values),
             SshForward(agents),
             Upload(offer.uploads),
@@ -247,6 +339,5 @@ def _user(settings: Settings) -> str:
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:24]
 
 
-def _repositories(exports: Sequence[ExportRequest], round_: Round) -> tuple[str, ...]:
-    request = exports[round_.image] if round_.image >= 0 else None
+def _repositories(request: ExportRequest | None) -> tuple[str, ...]:
     return request.repositories if isinstance(request, PushImage) else ()

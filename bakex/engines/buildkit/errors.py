@@ -20,21 +20,22 @@ from grpclib.const import Status
 from bakex._pb import bk_pb2 as pb
 from bakex.diagnostics import Span
 from bakex.engines.buildkit.causes import CAUSES, clean
+from bakex.engines.buildkit.emulation import FORMAT, recognise
 from bakex.errors import BuildError, CapabilityError, NodeLostError, StepFailedError
-from bakex.model.node import Speed
 
 if TYPE_CHECKING:
+    from bakex.engines.buildkit.emulation import Finding
     from bakex.engines.buildkit.recipe import Recipe
     from bakex.engines.buildkit.status import StatusFold
     from bakex.engines.buildkit.transport import RpcError
     from bakex.errors import BakexError
     from bakex.model.node import Endpoint
     from bakex.model.plan import Cell
+    from bakex.model.platform import Platform
 
 _EXIT = re.compile(
     r'process "(?P<command>.*)" did not complete successfully: exit code: (?P<code>\d+)', re.DOTALL
 )
-_FORMAT = "exec format error"
 _LOST = re.compile(r"no active session for|transport is closing")
 
 
@@ -124,10 +125,11 @@ def explain(
     for cause in CAUSES:
         if match := cause.pattern.search(message):
             kind = cause.error
+            emulation = _emulation(kind, message, details, cell, fold)
             known = kind(
                 f"{cell.id}: {cause.summary(match)}",
                 detail="" if cause.complete else _sentence(message),
-                hint=cause.hint(match),
+                hint=emulation.remedy if emulation else cause.hint(match),
             )
             known.span, known.source = span, source
             return known
@@ -154,29 +156,35 @@ def _step(
     lines = fold.tail(step)
     command = " ".join(found["command"].split())
     code = int(found["code"]) if details.exit_code is None else details.exit_code
+    platform, speed = fold.runs(step) or (cell.platform, cell.speed)
+    emulation = recognise(lines, code=code, command=command, cell=cell, runs=(platform, speed))
+    written = ["Its last output:", *lines] if lines else ["It wrote nothing."]
     return StepFailedError(
         f"{cell.id}: {_shortened(command)!r} ended with exit code {code}",
-        detail="\n".join(["Its last output:", *lines] if lines else ["It wrote nothing."]),
-        hint=_hint(code, lines, cell),
+        detail="\n".join([_sentence(emulation.why), *written] if emulation else written),
+        hint=emulation.remedy if emulation else _hint(code, lines, platform),
         span=span,
         source=source,
     )
 
 
-def _hint(code: int, lines: list[str], cell: Cell) -> str:
-    if any(_FORMAT in line for line in lines):
-        return (
-            f"install an emulator for {cell.platform} on {cell.node}, or build on a node of "
-            "that platform"
-            if cell.speed is Speed.EMULATED
-            else f"check that the programs in the image are for {cell.platform}"
-        )
+def _emulation(
+    kind: type[BakexError], message: str, details: Details, cell: Cell, fold: StatusFold
+) -> Finding | None:
+    """Return what is wrong with a step that could not even be started."""
+    if kind is not StepFailedError:
+        return None
+    runs = fold.runs(details.step or fold.failed) or (cell.platform, cell.speed)
+    return recognise([message], code=0, command="", cell=cell, runs=runs)
+
+
+def _hint(code: int, lines: list[str], platform: Platform) -> str:
+    if any(FORMAT in line for line in lines):
+        return f"check that the programs in the image are for {platform}"
     if code == 127:
         return "a command was not found; check the image's PATH and contents"
     if code == 137:
         return "the step was killed; the node may be short of memory"
-    if code == 139 and cell.speed is Speed.EMULATED:
-        return f"the emulator of {cell.platform} may have crashed; try a native node"
     return ""
 
 

@@ -11,7 +11,7 @@ import base64
 import binascii
 import json
 import secrets
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, cast
 
 from bakex.errors import CapabilityError, ContentError
@@ -114,6 +114,18 @@ def _round(
         image=image,
         passing=passing,
     )
+
+
+def withheld(round_: Round) -> Round:
+    """Return a round that makes the same image, but does not push it."""
+    kind, attrs = round_.exporters[-1]
+    exporters = (*round_.exporters[:-1], (kind, {**attrs, "push": "false"}))
+    return replace(round_, exporters=exporters)
+
+
+def only_image(round_: Round) -> Round:
+    """Return a round that makes the image of another one, and none of its files."""
+    return Round(exporters=round_.exporters[-1:], image=round_.image)
 
 
 def _require(request: ExportRequest, info: NodeInfo) -> None:

@@ -3,14 +3,16 @@
 An equal hash proves nothing: files of contexts, base images and remote contexts change by
 themselves. Another hash means that the definition or the Dockerfile has changed. The files of
 contexts are left out because only the build knows which of them the Dockerfile uses: most
-directories get new files, such as logs and results, all the time.
+directories get new files, such as logs and results, all the time (`survey` tells of those).
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, cast
 
 from bakex.engines.buildkit.sources import gather
@@ -19,18 +21,18 @@ from bakex.model.attributes import declared
 from bakex.session.filesync.tree import open_tree
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
+    from bakex.engines.buildkit.sources import Sources
     from bakex.model.target import Target
     from bakex.session.filesync.tree import Tree
 
 _CHUNK = 1 << 20
 _LINK = "target:"
-# What becomes of a result, and how it is cached, says nothing about what it is.
+# What becomes of a result, where it is made and how it is cached, says nothing about what it is.
 _IRRELEVANT = frozenset(
     {
         "name", "description", "tags", "output", "cache-from", "cache-to", "pull", "no-cache",
-        "no-cache-filter", "call",
+        "no-cache-filter", "call", "node", "timeout", "retries", "publish.requires",
+        "verify", "verify-allow",
     }
 )  # fmt: skip
 
@@ -52,9 +54,8 @@ def fingerprint(target: Target, cwd: Path) -> str:
                 value = sorted(cast("Mapping[str, object]", value).items())
             found.update(f"{name}={value!r}\n".encode())
     found.update(f"variants={sorted(target.variants.items())!r}\n".encode())
-    contexts = {k: v for k, v in target.contexts.items() if not v.startswith(_LINK)}
     try:
-        sources = gather(replace(target, contexts=contexts), {}, cwd)
+        sources = _sources(target, cwd)
         if "dockerfile" in sources.dirs:
             tree = open_tree(sources.dirs["dockerfile"])
             _add_file(found, tree, sources.attrs["filename"].encode())
@@ -63,10 +64,27 @@ def fingerprint(target: Target, cwd: Path) -> str:
     return found.hexdigest()
 
 
+def directories(target: Target, cwd: Path) -> dict[str, Path]:
+    """Return the local directories of a target's build by the names that the build has for them.
+
+    None if one is missing. Blocking.
+    """
+    try:
+        dirs = _sources(target, cwd).dirs
+    except BakexError:
+        return {}
+    return {name: found.resolve() for name, found in dirs.items() if isinstance(found, Path)}
+
+
+def _sources(target: Target, cwd: Path) -> Sources:
+    contexts = {k: v for k, v in target.contexts.items() if not v.startswith(_LINK)}
+    return gather(replace(target, contexts=contexts), {}, cwd)
+
+
 def _add_file(found: _Hash, tree: Tree, path: bytes) -> None:
     file = tree.open(path)
     if file is None:
         return
-    with file:
+    with closing(file):
         while chunk := file.read(_CHUNK):
             found.update(chunk)

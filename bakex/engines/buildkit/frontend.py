@@ -16,8 +16,9 @@ from bakex._util import csvfields
 from bakex._util.units import parse_size
 from bakex.engines.buildkit import caches
 from bakex.engines.buildkit.recipe import Recipe
-from bakex.engines.buildkit.registries import registries
+from bakex.engines.buildkit.registries import read_dockerfile, registries
 from bakex.engines.buildkit.sources import gather
+from bakex.engines.buildkit.stages import Runs, foreign
 from bakex.errors import SessionError, UnsupportedAttributeError
 from bakex.model import resources
 from bakex.model.attributes import declared
@@ -31,9 +32,10 @@ from bakex.session.ssh import agent_source
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from bakex.building import LinkedContent
     from bakex.config import Settings
     from bakex.engines.buildkit.graphs import Graph
-    from bakex.interfaces import LinkedContent
+    from bakex.engines.buildkit.sources import Sources
     from bakex.model.node import NodeInfo
     from bakex.model.plan import Cell
     from bakex.model.target import Target
@@ -127,8 +129,20 @@ def _compose(draft: Draft, inputs: Mapping[str, LinkedContent | Graph]) -> Recip
         uploads=sources.uploads,
         graphs=sources.graphs,
         dockerfile=sources.dockerfile,
+        runs=_runs(draft, sources),
     )
     return replace(recipe, registries=registries(recipe))
+
+
+def _runs(draft: Draft, sources: Sources) -> Runs:
+    filename = sources.attrs.get("filename", "")
+    text = read_dockerfile(sources.dirs.get("dockerfile"), filename) or ""
+    return Runs(
+        platform=draft.cell.platform,
+        speed=draft.cell.speed,
+        stages=foreign(text, draft.cell, draft.info.machine),
+        speeds=dict(draft.info.platforms),
+    )
 
 
 def _is_set(target: Target, name: str) -> bool:
@@ -308,6 +322,13 @@ ELSEWHERE: Mapping[str, str] = MappingProxyType(
         "platforms": "bakex.plan: a cell has one platform",
         "output": "bakex.outputs: export requests",
         "call": "questions.py: asked instead of building, by bakex.api.calls",
+        "node": "bakex.plan.candidates: which nodes may build a cell",
+        "timeout": "bakex.run.watch: how long an attempt may take",
+        "retries": "bakex.run.executor: how often steps that fail are tried again",
+        "verify": "bakex.api.proof: which files are looked at before anything becomes visible",
+        "verify-allow": "bakex.api.proof: which of them may be as they are",
+        "device": "bakex.api.devices: the platform, and build arguments",
+        "publish.requires": "bakex.plan: gates are cells; bakex.api.gates holds results back",
     }
 )
 REFUSED: Mapping[str, str] = MappingProxyType(

@@ -7,6 +7,7 @@ Source: buildx build/build.go (waitContextDeps), buildkit frontend/dockerui/name
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -22,12 +23,26 @@ _CONFIG = "containerimage.config"
 _EMPTY = "docker-image://scratch"
 
 
+def _nothing() -> bytes:
+    """Return the steps of an empty file system: it has none, and an input needs one."""
+    nowhere = pb.DiffSide(input=-1)
+    step = pb.Op(diff=pb.DiffOp(lower=nowhere, upper=nowhere)).SerializeToString()
+    name = f"sha256:{hashlib.sha256(step).hexdigest()}"
+    last = pb.Op(inputs=[pb.OpInput(digest=name)]).SerializeToString()
+    # Frontends want something to be said of steps.
+    return pb.Definition(steps=[step, last], metadata={name: b""}).SerializeToString()
+
+
+_NOTHING = _nothing()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Graph:
     """The steps of a target.
 
     Attributes:
-        definition: As the daemon writes them; empty for an empty file system.
+        definition: As the daemon writes them; empty for an empty file system without a
+            configuration, which is no image.
         config: The image's configuration, if the frontend gave one.
     """
 
@@ -40,10 +55,10 @@ class Graph:
         refs = dict(result.refs.refs)
         ref = refs.get(str(platform)) or next(iter(refs.values()), result.ref)
         configs = (result.metadata.get(key, b"") for key in (f"{_CONFIG}/{platform}", _CONFIG))
-        return cls(
-            definition=ref.definition.SerializeToString() if ref.HasField("definition") else b"",
-            config=next(filter(None, configs), b""),
-        )
+        config = next(filter(None, configs), b"")
+        if ref.HasField("definition"):
+            return cls(definition=ref.definition.SerializeToString(), config=config)
+        return cls(definition=_NOTHING if config else b"", config=config)
 
     def attributes(self, key: str) -> dict[str, str]:
         """Return the frontend attributes that make it the named context ``context:NAME``."""

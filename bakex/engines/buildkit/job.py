@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from bakex.engines.buildkit.classic import ClassicStore
     from bakex.engines.buildkit.client import Control
     from bakex.engines.buildkit.exports import Round
+    from bakex.engines.buildkit.keeping import Keeping
     from bakex.engines.buildkit.recipe import Recipe
     from bakex.engines.buildkit.sessions import Sessions
     from bakex.engines.buildkit.status import StatusFold
@@ -48,6 +49,8 @@ class Job:
     Attributes:
         first: Whether it is the build's first round; see `solve.request`.
         request: What the round's image is for; None if it makes none.
+        keeping: Keeps the result, which no round of the build has made so far; None for a build
+            whose result nobody waits for, or is kept already.
     """
 
     cell: Cell
@@ -57,6 +60,7 @@ class Job:
     ref: str
     first: bool
     request: ExportRequest | None = None
+    keeping: Keeping | None = None
 
 
 async def perform(
@@ -138,6 +142,8 @@ async def _solve(
 ) -> dict[str, str]:
     offer = _offer(job, files)
     recipe = job.recipe
+    if job.keeping is not None:
+        stack = job.keeping.resources
     if Feature.LOCAL_SESSION_ID in job.info.features:
         # A directory comes from a session that all builds that read it share, whatever else they
         # need; frontends that do not know how to ask another session find it in the build's own.
@@ -150,8 +156,13 @@ async def _solve(
         recipe = replace(recipe, attrs={**recipe.attrs, **extra})
     session = await stack.enter_async_context(sessions.lease(offer))
     message = solve.request(job.ref, session.id, recipe, job.round, first=job.first)
+    if job.keeping is None:
+        work = solve.run(control, message, fold)
+    else:
+        holder = await job.keeping.open(session.id, recipe)
+        work = job.keeping.run(holder, message, recipe, fold)
     try:
-        return dict(await _while_open(session, job, solve.run(control, message, fold)))
+        return dict(await _while_open(session, job, work))
     except RpcError as error:
         session.explain(error.message)
         raise explain(

@@ -37,6 +37,8 @@ _WITH_CONTENT: Mapping[str, Feature] = {
     "exporter.image.attestations": Feature.ATTESTATIONS,
     "source.ocilayout": Feature.OCI_LAYOUT_CONTEXTS,
 }
+# What it takes to build on a result: its steps are told, run without an export, taken as an input.
+_LINKS = frozenset({"reference.output", "gateway.solve.evaluate", "frontend.inputs"})
 # What a processor of the first architecture also runs itself.
 _COMPATIBLE: Mapping[str, frozenset[str]] = {
     "amd64": frozenset({"amd64", "386"}),
@@ -71,12 +73,14 @@ async def probe(control: Control, endpoint: Endpoint) -> NodeInfo:
         )
     worker = workers[0]
     labels = dict(sorted(worker.labels.items()))
+    found = speeds(worker.platforms)
     return NodeInfo(
         endpoint=endpoint,
-        platforms=declared(endpoint.platforms, speeds(worker.platforms)),
+        platforms=declared(endpoint.platforms, found),
         features=features(endpoint.wire, labels, capabilities),
         labels=labels,
         version=worker.buildkit_version.version or version,
+        machine=next(iter(found), None),
     )
 
 
@@ -91,6 +95,8 @@ def features(
     """
     known = set(capabilities)
     found = {feature for name, feature in _CAPABILITIES.items() if name in known}
+    if known >= _LINKS:
+        found.add(Feature.LINKS)
     if labels.get(_SNAPSHOTTER):
         found |= {Feature.IMAGE_PUSH, Feature.OCI_EXPORT, Feature.REMOTE_CACHE}
         found |= {feature for name, feature in _WITH_CONTENT.items() if name in known}

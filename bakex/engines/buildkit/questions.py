@@ -11,6 +11,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from bakex._pb import bk_pb2 as pb
 from bakex.engines.buildkit import gateway
 from bakex.engines.buildkit.client import new_ref
 from bakex.engines.buildkit.errors import explain
@@ -22,7 +23,6 @@ from bakex.model.call import LINT, Answer
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 
-    from bakex._pb import bk_pb2 as pb
     from bakex.engines.buildkit.client import Control
     from bakex.engines.buildkit.recipe import Recipe
     from bakex.engines.buildkit.sessions import Sessions
@@ -109,9 +109,11 @@ class Questions:
         fold = self.fold(cell, recipe)
         async with self.sessions.lease(Offer.of(recipe)) as session:
             try:
-                async with gateway.opened(
-                    self.control, self.connection, new_ref(), session.id, fold
-                ) as bridge:
+                # It leaves no trace in the daemon's history.
+                message = pb.SolveRequest(
+                    ref=new_ref(), session=session.id, internal=True, cache=pb.CacheOptions()
+                )
+                async with gateway.opened(self.control, self.connection, message, fold) as bridge:
                     yield bridge
             except RpcError as error:
                 session.explain(error.message)

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from bakex.engines.buildkit.graphs import Graph
+    from bakex.engines.buildkit.stages import Runs
     from bakex.model.caches import CacheEntry
     from bakex.model.secrets import Secret
     from bakex.model.ssh import Ssh
@@ -35,6 +36,7 @@ class Recipe:
         graphs: Other targets' steps, by the input's name (``context:NAME``).
         registries: Hosts that the build names, apart from its outputs; None for any.
         dockerfile: What to call the Dockerfile in messages.
+        runs: How steps are run; None if nobody asked.
     """
 
     frontend: str
@@ -51,3 +53,4 @@ class Recipe:
     graphs: Mapping[str, Graph] = field(default_factory=dict[str, "Graph"])
     registries: frozenset[str] | None = None
     dockerfile: str = "Dockerfile"
+    runs: Runs | None = None

@@ -33,7 +33,7 @@ def registries(recipe: Recipe) -> frozenset[str] | None:
 
     Reads the Dockerfile, so call it in a thread.
     """
-    dockerfile = _dockerfile(recipe.dirs.get("dockerfile"), recipe.attrs.get("filename", ""))
+    dockerfile = read_dockerfile(recipe.dirs.get("dockerfile"), recipe.attrs.get("filename", ""))
     if dockerfile is None:
         return None
     texts = [dockerfile, *recipe.attrs.values()]
@@ -77,7 +77,8 @@ def is_named(host: str, names: frozenset[str] | None) -> bool:
     )
 
 
-def _dockerfile(directory: LocalDir | None, name: str) -> str | None:
+def read_dockerfile(directory: LocalDir | None, name: str) -> str | None:
+    """Return the text of a Dockerfile; None if it is not at hand or cannot be read. Blocking."""
     if directory is None:
         return None
     try:

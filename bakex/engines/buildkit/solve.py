@@ -7,6 +7,7 @@ from contextlib import aclosing, suppress
 from typing import TYPE_CHECKING
 
 from bakex._pb import bk_pb2 as pb
+from bakex.engines.buildkit.graphs import definitions
 from bakex.engines.buildkit.transport import RpcError
 from bakex.errors import NodeError
 
@@ -50,6 +51,7 @@ def request(
         session=session,
         frontend=recipe.frontend,
         frontend_attrs=attrs,
+        frontend_inputs=definitions(recipe.graphs),
         entitlements=recipe.entitlements,
         # Always there, even if empty: some daemons do not expect it to be missing.
         cache=pb.CacheOptions(

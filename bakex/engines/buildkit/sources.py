@@ -23,7 +23,7 @@ from bakex.session import upload
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from bakex.interfaces import LinkedContent
+    from bakex.building import LinkedContent
     from bakex.model.target import Target
     from bakex.session.filesync.tree import LocalDir
 
@@ -58,6 +58,9 @@ def gather(target: Target, inputs: Mapping[str, LinkedContent | Graph], cwd: Pat
     _dockerfile(sources, target, cwd)
     for name, value in target.contexts.items():
         _named(sources, target, name, value, inputs, cwd)
+    for name, content in inputs.items():
+        if name not in target.contexts:  # the same for another platform
+            _linked(sources, name, content)
     if target.contexts:
         # An older frontend would ignore named contexts; this makes it say so instead.
         sources.attrs["frontend.caps"] = "moby.buildkit.frontend.contexts+forward"
@@ -139,14 +142,10 @@ def _named(
     inputs: Mapping[str, LinkedContent | Graph],
     cwd: Path,
 ) -> None:
-    key = f"context:{_familiar(name)}"
+    key = _key(name)
     content = inputs.get(name)
-    if isinstance(content, Graph):
-        sources.graphs[key] = content
-        sources.attrs.update(content.attributes(key))
-    elif content is not None:
-        store = _offer(sources, content.layout)
-        sources.attrs[key] = f"{layouts.PREFIX}{store}@{content.root.digest}"
+    if content is not None:
+        _linked(sources, name, content)
     elif value.startswith("target:"):
         raise UnsupportedAttributeError(
             f"target {target.name!r}: context {name!r} needs {value!r}, which was not built",
@@ -163,6 +162,21 @@ def _named(
         local = f"_{name}" if name in _RESERVED else name
         sources.dirs[local] = _directory(target, f"contexts.{name}", value, cwd)
         sources.attrs[key] = f"local:{local}"
+
+
+def _linked(sources: Sources, name: str, content: LinkedContent | Graph) -> None:
+    key = _key(name)
+    if isinstance(content, Graph):
+        sources.graphs[key] = content
+        sources.attrs.update(content.attributes(key))
+    else:
+        store = _offer(sources, content.layout)
+        sources.attrs[key] = f"{layouts.PREFIX}{store}@{content.root.digest}"
+
+
+def _key(name: str) -> str:
+    name, separator, platform = name.partition("::")
+    return f"context:{_familiar(name)}{separator}{platform}"
 
 
 def _layout(sources: Sources, target: Target, name: str, value: str, cwd: Path) -> str:

@@ -8,18 +8,25 @@ client/graph.go, solver/progress.go.
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from bakex.diagnostics import Diagnostic, Span
 from bakex.events import LogWritten, StepChanged, TransferMoved, WarningRaised
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
     from google.protobuf.timestamp_pb2 import Timestamp
 
     from bakex._pb import bk_pb2 as pb
+    from bakex.engines.buildkit.stages import Runs
     from bakex.events import EventSink
     from bakex.interfaces import Clock
+    from bakex.model.node import Speed
     from bakex.model.plan import CellId
+    from bakex.model.platform import Platform
+
+_T = TypeVar("_T")
 
 WARNING_CODE = "BX4090"
 CANCELLED = "cancelled"
@@ -35,34 +42,64 @@ class StatusFold:
         seen: Whether anything has come; nothing ever does when a build fails before it starts.
     """
 
-    def __init__(self, cell: CellId, *, dockerfile: str, clock: Clock, events: EventSink) -> None:
+    def __init__(
+        self,
+        cell: CellId,
+        *,
+        dockerfile: str,
+        clock: Clock,
+        events: EventSink,
+        told: frozenset[str] = frozenset(),
+        runs: Runs | None = None,
+    ) -> None:
+        """Take where events go.
+
+        Args:
+            cell: Whose events they are.
+            dockerfile: What to call the Dockerfile.
+            clock: Dates them.
+            events: Gets them.
+            told: Digests of steps that another build holds and has told of: the daemon tells all
+                that happened in them to every build that shares them, from the beginning.
+            runs: How the node runs the steps; None if it is not known.
+        """
         self.seen = False
+        self._told = told
         self._cell = cell
         self._dockerfile = dockerfile
         self._clock = clock
         self._events = events
         self._names: dict[str, str] = {}
         self._tails: dict[str, bytes] = {}
+        self._runs = runs
         self._failed = ""
 
     def apply(self, response: pb.StatusResponse) -> None:
         """Take the next message of the stream."""
         self.seen = True
         at = self._clock.now()
-        for vertex in response.vertexes:
+        for vertex in self._news(response.vertexes, lambda vertex: vertex.digest):
             self._events.emit(self._step(at, vertex))
-        for status in response.statuses:
+        for status in self._news(response.statuses, lambda status: status.vertex):
             self._events.emit(self._transfer(at, status))
-        for log in response.logs:
+        for log in self._news(response.logs, lambda log: log.vertex):
             self._tails[log.vertex] = (self._tails.get(log.vertex, b"") + log.msg)[-_TAIL:]
             self._events.emit(
                 LogWritten(at=at, cell=self._cell, step=log.vertex, stream=log.stream, data=log.msg)
             )
-        for warning in response.warnings:
+        for warning in self._news(response.warnings, lambda warning: warning.vertex):
             diagnostic = self._diagnostic(warning)
             self._events.emit(
                 WarningRaised(at=at, cell=self._cell, step=warning.vertex, diagnostic=diagnostic)
             )
+
+    def _news(self, items: Iterable[_T], step: Callable[[_T], str]) -> Iterator[_T]:
+        return (item for item in items if step(item) not in self._told)
+
+    @property
+    def steps(self) -> frozenset[str]:
+        """The digests of all steps that were told, here or by those that hold them."""
+        return self._told | self._names.keys()
 
     @property
     def failed(self) -> str:
@@ -72,6 +109,10 @@ class StatusFold:
     def name(self, step: str) -> str:
         """Return the name of a step; empty if it is not known."""
         return self._names.get(step, "")
+
+    def runs(self, step: str) -> tuple[Platform, Speed] | None:
+        """Return the platform of a step and how it is run; None if that is not known."""
+        return self._runs.of(self.name(step)) if self._runs is not None else None
 
     def tail(self, step: str) -> list[str]:
         """Return the last lines that a step wrote."""
@@ -95,6 +136,7 @@ class StatusFold:
             completed=moment(vertex.completed) if vertex.HasField("completed") else None,
             cached=vertex.cached,
             error=error,
+            speed=found[1] if (found := self.runs(vertex.digest)) else None,
         )
 
     def _transfer(self, at: datetime, status: pb.VertexStatus) -> TransferMoved:

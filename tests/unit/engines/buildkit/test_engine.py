@@ -5,6 +5,7 @@ import base64
 import io
 import json
 import tarfile
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -13,6 +14,7 @@ from grpclib.exceptions import GRPCError
 
 from bakex._pb import bk_pb2 as pb
 from bakex.engines.buildkit.engine import BuildkitEngine
+from bakex.engines.buildkit.housekeeping import Housekeeping
 from bakex.errors import (
     BuildError,
     ConfigError,
@@ -29,21 +31,25 @@ from bakex.model.caches import CacheEntry
 from bakex.model.digest import Digest
 from bakex.model.media_types import OCI_MANIFEST
 from bakex.model.node import Speed
+from bakex.model.platform import Platform
 from bakex.model.result import PushImage, SaveImage, SaveTar, SaveTree
 from bakex.model.secrets import Secret
 from bakex.oci.layout import OciLayout
+from bakex.oci.memory import MemoryStore
 from bakex.session.filesync.packets import encode_bytes
 from bakex.testing.buildkitd import CAPABILITIES, failure
 from bakex.testing.clock import ManualClock
 from bakex.testing.fakes import EventRecorder
+from bakex.testing.images import put_attested
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping
+    from collections.abc import AsyncGenerator, AsyncIterator, Mapping
     from pathlib import Path
 
     from bakex.config import Settings
     from bakex.interfaces import Credentials
     from bakex.model.result import ExportRequest
+    from bakex.model.upkeep import HistoryBlob
     from bakex.testing.buildkitd import Build, FakeBuildkitd
     from tests.unit.engines.buildkit.conftest import MakeCell, UnixDialer
 
@@ -330,7 +336,7 @@ async def test_a_failed_step(
     cell = make_cell("linux/arm64", speed=Speed.EMULATED)
     with pytest.raises(StepFailedError, match="app@linux/arm64: 'make'") as caught:
         await engine.build(cell, [], {}, events)
-    assert "install an emulator" in caught.value.hint
+    assert "bakex platform install linux/arm64" in caught.value.hint
 
 
 async def test_an_error_of_ours_is_shown_as_it_is(
@@ -424,3 +430,70 @@ async def test_cancelling_one_cell_leaves_the_others_alone(
     assert second.result().exports == ()
     assert sorted(build.cancelled for build in daemon.builds) == [False, True]
     assert daemon.opened == 1
+
+
+class Repository:
+    """A registry with one repository."""
+
+    def __init__(self) -> None:
+        self.store = MemoryStore()
+
+    def repository(self, *_: object, **__: object) -> MemoryStore:
+        return self.store
+
+
+@pytest.mark.parametrize("same", [True, False])
+async def test_what_is_published_is_not_pushed_again(
+    daemon: FakeBuildkitd,
+    dialer: UnixDialer,
+    settings: Settings,
+    make_cell: MakeCell,
+    events: EventRecorder,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    same: bool,
+) -> None:
+    there, made = Repository(), MemoryStore()
+    published = await put_attested(there.store, predicate={"metadata": {"buildStartedOn": "1"}})
+    predicate = {"metadata": {"buildStartedOn": "2"}, **({} if same else {"materials": []})}
+    root = await put_attested(made, predicate=predicate)
+
+    async def content(_: object, blob: HistoryBlob) -> AsyncGenerator[bytes, None]:
+        yield made.blobs[Digest.parse(blob.digest)]
+
+    monkeypatch.setattr(Housekeeping, "content", content)
+
+    async def script(build: Build) -> Mapping[str, str]:
+        export = pb.Vertex(digest="e", name="exporting to image")
+        build.emit(pb.StatusResponse(vertexes=[pb.Vertex(digest="d", name="COPY"), export]))
+        text = json.dumps(root.to_json()).encode()
+        return {"containerimage.descriptor": base64.b64encode(text).decode()}
+
+    daemon.script = script
+    engine = BuildkitEngine(
+        dialer,
+        keychain=NoKeys(),
+        settings=settings,
+        clock=ManualClock(),
+        registry=there,  # type: ignore[arg-type]
+    )
+    request = PushImage(repositories=("r.example/a",), published=(published.digest,))
+    tree = SaveTree(directory=tmp_path / "out")
+    cell = make_cell()
+    result = await engine.build(cell, [request, tree], {}, events)
+    await engine.aclose()
+    first, *others = [build.request for build in daemon.builds]
+    assert [e.type for e in first.exporters] == ["local", "image"]
+    assert first.exporters[1].attrs["push"] == "false"
+    # What is repeated is only the image, and its steps are told of once.
+    steps = [event.step for event in events.events if isinstance(event, StepChanged)]
+    assert steps == (["d", "e"] if same else ["d", "e", "e"])
+    if same:
+        platform = Platform.parse("linux/amd64")
+        assert result.exports == (replace(published, platform=platform), None)
+        assert others == []
+        return
+    assert result.exports == (root, None)
+    (second,) = others
+    assert [(e.type, e.attrs["push"]) for e in second.exporters] == [("image", "true")]
+    assert engine.reads.offers.keys() == {cell.id}

@@ -108,10 +108,10 @@ def step(code: int, command: str = "x") -> str:
     ("code", "log", "speed", "hint"),
     [
         (1, "exec /bin/sh: exec format error\n", Speed.EMULATED,
-         "install an emulator for linux/arm64 on node"),
+         "run bakex platform install linux/arm64 --node node"),
         (1, "exec /x: exec format error\n", Speed.NATIVE, "are for linux/arm64"),
         (137, "", Speed.NATIVE, "short of memory"),
-        (139, "", Speed.EMULATED, "emulator of linux/arm64"),
+        (139, "", Speed.EMULATED, "with a newer QEMU"),
         (139, "", Speed.NATIVE, ""),
         (1, "whatever", Speed.EMULATED, ""),
     ],

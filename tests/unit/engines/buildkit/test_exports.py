@@ -12,7 +12,9 @@ from bakex.engines.buildkit.exports import (
     descriptor,
     image_annotations,
     metadata,
+    only_image,
     rounds,
+    withheld,
 )
 from bakex.errors import CapabilityError, ContentError
 from bakex.model.media_types import OCI_INDEX
@@ -72,6 +74,18 @@ def test_an_old_daemon_sends_an_archive(make_cell: MakeCell, make_info: MakeInfo
     (only,) = rounds(make_cell(), [TREE, SaveImage(layout=LAYOUT)], info)
     assert only.exporters[1] == ("oci", {"tar": "true"})
     assert (only.layout, only.archive) == (LAYOUT, 1)
+
+
+def test_a_push_is_withheld_but_files_are_not(make_cell: MakeCell, make_info: MakeInfo) -> None:
+    (pushed,) = rounds(make_cell(), [TREE, PushImage(repositories=("r/a",))], make_info())
+    held = withheld(pushed)
+    assert (held.trees, held.image) == (pushed.trees, 1)
+    (tree, (kind, attrs)), (_, before) = held.exporters, pushed.exporters[1]
+    assert tree == pushed.exporters[0]
+    assert (kind, attrs) == ("image", {**before, "push": "false"})
+    alone = only_image(pushed)
+    assert alone.exporters == pushed.exporters[1:]
+    assert (alone.trees, alone.image) == ({}, 1)
 
 
 @pytest.mark.parametrize(("wire", "kind"), [(Wire.DOCKER, "moby"), (Wire.BUILDKIT, "image")])

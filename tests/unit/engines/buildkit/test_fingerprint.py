@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bakex.engines.buildkit.fingerprint import fingerprint
+from bakex.engines.buildkit.fingerprint import directories, fingerprint
 from bakex.model.outputs import Output
 from bakex.model.target import Target
 
@@ -73,3 +73,16 @@ def test_a_remote_context_counts_by_its_address(context: Path) -> None:
     first = fingerprint(replace(TARGET, context="https://example.com/a.git"), context)
     second = fingerprint(replace(TARGET, context="https://example.com/b.git"), context)
     assert len({first, second, ""}) == 3
+
+
+def test_directories_of_a_build(context: Path) -> None:
+    contexts = {"more": "dir", "base": "target:base", "far": "https://example.com/a.git"}
+    target = replace(TARGET, contexts=contexts)
+    assert directories(target, context) == {
+        "context": context,
+        "dockerfile": context,
+        "more": context / "dir",
+    }
+    inline = replace(TARGET, dockerfile_inline="FROM scratch")
+    assert directories(inline, context) == {"context": context}
+    assert directories(replace(TARGET, context="missing"), context) == {}

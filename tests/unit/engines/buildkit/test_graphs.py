@@ -5,10 +5,11 @@ import json
 
 from bakex._pb import bk_pb2 as pb
 from bakex.engines.buildkit.graphs import Graph, definitions
+from bakex.model.digest import Digest
 from bakex.model.platform import Platform
 
 AMD64 = Platform.parse("linux/amd64")
-STEPS = pb.Definition(**{"def": [b"op"]})
+STEPS = pb.Definition(steps=[b"op"])
 
 
 def test_a_single_result() -> None:
@@ -19,7 +20,7 @@ def test_a_single_result() -> None:
 
 def test_a_result_by_platform() -> None:
     refs = {
-        "linux/arm64": pb.Ref(definition=pb.Definition(**{"def": [b"other"]})),
+        "linux/arm64": pb.Ref(definition=pb.Definition(steps=[b"other"])),
         "linux/amd64": pb.Ref(definition=STEPS),
     }
     result = pb.Result(refs=pb.RefMap(refs=refs))
@@ -36,6 +37,17 @@ def test_an_empty_file_system() -> None:
         assert definitions({"context:base": graph}) == {}
 
 
+def test_an_empty_file_system_with_a_configuration() -> None:
+    """An input needs steps; the difference between nothing and nothing is nothing."""
+    result = pb.Result(metadata={"containerimage.config": b'{"config":{"Env":["A=1"]}}'})
+    graph = Graph.of(result, AMD64)
+    assert graph.attributes("context:base")["context:base"] == "input:context:base"
+    (definition,) = definitions({"context:base": graph}).values()
+    step, last = (pb.Op.FromString(op) for op in definition.steps)
+    assert (step.diff.lower.input, step.diff.upper.input) == (-1, -1)
+    assert [(i.digest, i.index) for i in last.inputs] == [(str(Digest.of(definition.steps[0])), 0)]
+
+
 def test_as_a_named_context() -> None:
     graph = Graph(definition=STEPS.SerializeToString(), config=b'{"a":1}')
     attrs = graph.attributes("context:base")
@@ -50,6 +62,6 @@ def test_as_a_named_context() -> None:
 
 
 def test_what_is_unknown_in_a_definition_is_kept() -> None:
-    raw = STEPS.SerializeToString() + b"\x12\x03abc"
+    raw = STEPS.SerializeToString() + b"\x1a\x03abc"
     (found,) = definitions({"x": Graph(definition=raw)}).values()
     assert found.SerializeToString() == raw

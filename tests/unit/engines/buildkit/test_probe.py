@@ -47,6 +47,7 @@ async def test_a_daemon_is_described(daemon: FakeBuildkitd, dialer: UnixDialer) 
         "linux/arm64": Speed.EMULATED,
     }
     assert info.version == "v0.0.0-fake"
+    assert str(info.machine) == "linux/amd64"
     assert info.labels == SNAPSHOTTER
     assert Feature.ATTESTATIONS in info.features
     assert Feature.IMAGE_LOAD not in info.features
@@ -114,11 +115,19 @@ def test_features_follow_capabilities() -> None:
         "exporter.multiple", "gateway.warnings", "source.ocilayout", "exporter.sourcedateepoch",
         "gc.freespacefilter", "exporter.image.attestations", "exec.meta.ulimit",
         "exec.meta.linux.resources",
+        "reference.output", "gateway.solve.evaluate", "frontend.inputs",
     }  # fmt: skip
     assert features(Wire.DOCKER, SNAPSHOTTER, everything) == frozenset(Feature)
     assert features(Wire.BUILDKIT, SNAPSHOTTER, everything) == (
         frozenset(Feature) - {Feature.IMAGE_LOAD}
     )
+
+
+def test_links_take_all_of_their_capabilities() -> None:
+    some = {"reference.output", "gateway.solve.evaluate", "frontend.inputs"}
+    assert Feature.LINKS in features(Wire.DOCKER, {}, some)
+    for name in some:
+        assert Feature.LINKS not in features(Wire.BUILDKIT, SNAPSHOTTER, some - {name})
 
 
 def test_the_classic_image_store_has_no_image_features() -> None:

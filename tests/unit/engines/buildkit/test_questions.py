@@ -11,10 +11,10 @@ from grpclib.const import Status
 from grpclib.exceptions import GRPCError
 
 from bakex._pb import bk_pb2 as pb
+from bakex.building import Asker
 from bakex.engines.buildkit.engine import BuildkitEngine
 from bakex.errors import FrontendError, NodeLostError, SessionError, StepFailedError
 from bakex.events import StepChanged
-from bakex.interfaces import Asker
 from bakex.model.call import Call
 from bakex.model.plan import CellId
 from bakex.model.platform import Platform
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from tests.unit.engines.buildkit.conftest import MakeCell, UnixDialer
 
 GET_SECRET = "/moby.buildkit.secrets.v1.Secrets/GetSecret"
-STEPS = pb.Definition(**{"def": [b"op"]})
+STEPS = pb.Definition(steps=[b"op"])
 AMD64 = Platform.parse("linux/amd64")
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 import pytest
 
+from bakex.engines.buildkit.graphs import Graph
 from bakex.engines.buildkit.sources import gather
 from bakex.errors import FrontendError, SessionError, UnsupportedAttributeError
 from bakex.model.descriptor import Descriptor
@@ -19,6 +20,7 @@ from bakex.oci.layout import OciLayout
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from bakex.building import LinkedContent
     from bakex.engines.buildkit.sources import Sources
 
 DIGEST = "sha256:" + "a" * 64
@@ -226,6 +228,24 @@ def test_linked_targets_come_from_their_content(cwd: Path) -> None:
     assert found.attrs["context:base"] == f"oci-layout://{store}@{DIGEST}"
     with pytest.raises(UnsupportedAttributeError, match="which was not built"):
         gather(target, {}, cwd)
+
+
+def test_linked_targets_for_other_platforms(cwd: Path) -> None:
+    root = Descriptor(media_type=OCI_MANIFEST, digest=Digest.parse(DIGEST), size=1)
+    steps = Graph(definition=b"x", config=b"{}")
+    target = Target(name="t", contexts={"docker.io/library/base:latest": "target:other"})
+    name = next(iter(target.contexts))
+    inputs: dict[str, LinkedContent | Graph] = {
+        name: steps,
+        f"{name}::linux/arm64": steps,
+        f"{name}::linux/arm/v7": Content(cwd, root),
+    }
+    found = gather(target, inputs, cwd)
+    assert found.attrs["context:base"] == "input:context:base"
+    assert found.attrs["context:base::linux/arm64"] == "input:context:base::linux/arm64"
+    assert "input-metadata:context:base::linux/arm64" in found.attrs
+    assert found.attrs["context:base::linux/arm/v7"].startswith("oci-layout://")
+    assert set(found.graphs) == {"context:base", "context:base::linux/arm64"}
 
 
 @pytest.mark.parametrize("mode", ["w", "w:gz"])

@@ -129,5 +129,24 @@ def test_warnings(fold: StatusFold, recorder: EventRecorder) -> None:
     assert second == Diagnostic(code=WARNING_CODE, summary="bare", severity="warning")
 
 
+def test_steps_of_others_were_told_by_them(recorder: EventRecorder) -> None:
+    told = frozenset({"base"})
+    fold = StatusFold(CELL, dockerfile="D", clock=CLOCK, events=recorder, told=told)
+    for step in ("base", "own"):
+        response = pb.StatusResponse(
+            vertexes=[pb.Vertex(digest=step, name=step)],
+            statuses=[pb.VertexStatus(vertex=step, id="x")],
+            logs=[pb.VertexLog(vertex=step, msg=b"hi")],
+            warnings=[pb.VertexWarning(vertex=step)],
+        )
+        fold.apply(response)
+    assert [type(event) for event in recorder.events] == [
+        StepChanged, TransferMoved, LogWritten, WarningRaised,
+    ]  # fmt: skip
+    assert {event.step for event in recorder.events} == {"own"}  # type: ignore[union-attr]
+    assert fold.steps == {"base", "own"}
+    assert fold.seen
+
+
 def test_impossible_times_are_no_times() -> None:
     assert moment(Timestamp(seconds=1 << 60)) is None
