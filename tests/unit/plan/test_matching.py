@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from bakex.model.node import Speed
+from bakex.model.node import Speed, Terms
 from bakex.model.platform import Platform
 from bakex.plan.matching import speed
 from bakex.testing.fakes import fake_node
@@ -47,3 +49,13 @@ def test_an_arm64_stands_for_arm(arm: str) -> None:
     board = fake_node("n", native=("linux/arm64",))
     assert speed(board, Platform.parse(arm)) is Speed.NATIVE
     assert speed(board, Platform.parse("linux/arm/weird")) is None
+
+
+def test_a_node_that_is_used_for_some_platforms_only() -> None:
+    only = (Platform.parse("linux/arm/v7"), Platform.parse("linux/amd64"))
+    node = fake_node("n", native=("linux/arm64",))
+    used = replace(node, endpoint=replace(node.endpoint, terms=Terms(only=only)))
+    assert speed(used, Platform.parse("linux/arm/v7")) is Speed.NATIVE
+    assert speed(used, Platform.parse("linux/arm/v6")) is None
+    assert speed(used, Platform.parse("linux/arm64")) is None
+    assert speed(used, Platform.parse("linux/amd64")) is None
