@@ -16,20 +16,28 @@ import contextlib
 import os
 import stat
 import tempfile
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from bakex._util.atomic import fsync_directory, locked, write_file
 from bakex.errors import ContentError, ContentNotFoundError, OutputError, SizeMismatchError
-from bakex.model.digest import Digest
+from bakex.model.digest import Digest, is_digest
 from bakex.model.documents import load_object
 from bakex.model.media_types import MAX_MANIFEST_SIZE
 from bakex.oci.layout_index import EMPTY, LayoutIndex
 from bakex.oci.verified import check, parse_document
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Sequence
+    from collections.abc import (
+        AsyncGenerator,
+        AsyncIterator,
+        Callable,
+        Generator,
+        Iterator,
+        Sequence,
+    )
 
     from bakex.model.descriptor import Descriptor
 
@@ -132,12 +140,20 @@ class OciLayout:
                 yield chunk
 
     async def exists(self, descriptor: Descriptor) -> bool:
-        """Return whether the blob is there, with the right size."""
+        """Return whether the blob is there, with the right size.
+
+        A writer that asks may be about to list it: from now on it counts as new (`oci.collect`).
+        """
+        path = self.path(descriptor.digest)
         try:
-            found = self.path(descriptor.digest).lstat()
+            found = path.lstat()
         except OSError:
             return False
-        return stat.S_ISREG(found.st_mode) and found.st_size == descriptor.size
+        there = stat.S_ISREG(found.st_mode) and found.st_size == descriptor.size
+        if there and self._durable:
+            with contextlib.suppress(OSError):
+                os.utime(path, follow_symlinks=False)
+        return there
 
     async def push(
         self, descriptor: Descriptor, content: Callable[[], AsyncIterator[bytes]]
@@ -224,17 +240,48 @@ class OciLayout:
             if self._durable:
                 for algorithm in {descriptor.digest.algorithm for descriptor, _ in entries}:
                     fsync_directory(self.root / "blobs" / algorithm)
-            try:
-                async with locked(self.root / "index.json.lock", timeout_s=_LOCK_TIMEOUT_S):
-                    index = self.index().entered(entries)
-                    write_file(self.root / "index.json", index.raw)
-            except TimeoutError:
-                raise OutputError(
-                    f"the OCI layout {self.root} is locked by another program",
-                    hint="remove index.json.lock if no other program is running",
-                ) from None
+            async with self.changing():
+                self.replace_index(self.index().entered(entries))
             with contextlib.suppress(OSError):
                 (self.root / ".ingest").rmdir()
+
+    @asynccontextmanager
+    async def changing(self) -> AsyncGenerator[None, None]:
+        """Keep others who change ``index.json`` away.
+
+        Raises:
+            OutputError: It is locked for too long, or cannot be.
+        """
+        async with AsyncExitStack() as stack:
+            lock = locked(self.root / "index.json.lock", timeout_s=_LOCK_TIMEOUT_S)
+            with self.writing():
+                try:
+                    await stack.enter_async_context(lock)
+                except TimeoutError:
+                    raise OutputError(
+                        f"the OCI layout {self.root} is locked by another program",
+                        hint="remove index.json.lock if no other program is running",
+                    ) from None
+            yield
+
+    def replace_index(self, index: LayoutIndex) -> None:
+        """Write ``index.json`` anew, while `changing`; `writing` says what went wrong."""
+        write_file(self.root / "index.json", index.raw)
+
+    def files(self) -> Iterator[tuple[Digest, int, datetime]]:
+        """Yield every blob with its size and the time of its last change; foreign files are not.
+
+        Raises:
+            ContentError: The directory cannot be read.
+        """
+        try:
+            for path in sorted((self.root / "blobs").glob("*/*")):
+                name, found = f"{path.parent.name}:{path.name}", path.lstat()
+                if is_digest(name) and stat.S_ISREG(found.st_mode):
+                    at = datetime.fromtimestamp(found.st_mtime, tz=UTC)
+                    yield Digest.parse(name), found.st_size, at
+        except OSError as error:
+            raise self._unreadable("the blobs", error.strerror or "") from None
 
     def index(self) -> LayoutIndex:
         """Return what ``index.json`` lists; nothing if there is no such file yet.

@@ -11,9 +11,10 @@ from bakex.model.index import Index
 from bakex.model.media_types import IMAGE_NAME, OCI_INDEX, REF_NAME
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from bakex.model.descriptor import Descriptor
+    from bakex.model.digest import Digest
 
 EMPTY = encode({"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": []})
 
@@ -68,6 +69,33 @@ class LayoutIndex:
             kept.append((named, named.to_json()))
         document = {**self.index.fields, "manifests": [document for _, document in kept]}
         return type(self).parse(encode(document))
+
+    def named(self) -> tuple[dict[str, Digest], set[Digest]]:
+        """Return what each name stands for, and the roots without a name of their own.
+
+        A name that several different roots have is none.
+        """
+        found: dict[str, set[Digest]] = {}
+        for entry in self.entries:
+            found.setdefault(_label(entry), set()).add(entry.digest)
+        names = {
+            name: digest
+            for name, digests in found.items()
+            for digest in digests
+            if len(digests) == 1 and name != str(digest)
+        }
+        others = {one for name, all_ in found.items() if name not in names for one in all_}
+        return names, others
+
+    def without(self, digests: Collection[Digest], names: Collection[str]) -> Self:
+        """Return the index without the entries of some roots and of some names."""
+        raw = cast("list[dict[str, Any]]", self.index.fields["manifests"])
+        kept = [
+            document
+            for entry, document in zip(self.entries, raw, strict=True)
+            if entry.digest not in digests and _label(entry) not in names
+        ]
+        return type(self).parse(encode({**self.index.fields, "manifests": kept}))
 
 
 def split_name(name: str) -> tuple[str, str]:

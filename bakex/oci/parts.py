@@ -55,6 +55,8 @@ async def collect(
 ) -> Part:
     """Read the manifests and configs under a root; layers are not touched.
 
+    Of an index whose descriptor has a platform, only what it lists for that platform is read.
+
     Raises:
         ContentError: Something is missing, malformed or not an image, or a descriptor's platform
             is not that of the config.
@@ -91,8 +93,13 @@ async def _flatten(
         return
     if depth >= MAX_DEPTH:
         raise ContentError(f"the index {descriptor.digest} is nested too deeply")
-    attestations.extend(document.attestations)
-    for entry in document.images:
+    entries, described = document.images, document.attestations
+    if depth == 1 and descriptor.platform is not None:
+        entries = tuple(entry for entry in entries if entry.platform == descriptor.platform)
+        listed = {entry.digest for entry in entries}
+        described = tuple(entry for entry in described if entry.subject in listed)
+    attestations.extend(described)
+    for entry in entries:
         child = await read_document(reader, entry)
         await _flatten(reader, entry, child, images, attestations, depth=depth + 1)
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection
     from pathlib import Path
 
-    from bakex.interfaces import Store
+    from bakex.interfaces import ContentSource
     from bakex.model.descriptor import Descriptor
     from bakex.model.digest import Digest
     from bakex.model.manifest import ImageConfig, ImageManifest
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 
 async def validate(
-    store: Store,
+    store: ContentSource,
     root: Descriptor,
     *,
     platforms: Collection[Platform] | None = None,
@@ -95,12 +95,12 @@ def check_platforms(found: Collection[Platform], wanted: Collection[Platform]) -
         raise ContentError(f"there is an image for {', '.join(extra)}, which was not asked for")
 
 
-async def _is_there(store: Store, blob: Descriptor) -> None:
+async def _is_there(store: ContentSource, blob: Descriptor) -> None:
     if not await store.exists(blob):
         raise ContentNotFoundError(f"{blob.digest} is missing, or has another size")
 
 
-async def _read(store: Store, blob: Descriptor) -> None:
+async def _read(store: ContentSource, blob: Descriptor) -> None:
     async for _ in stream(store, blob):
         pass
 

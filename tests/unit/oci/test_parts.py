@@ -15,6 +15,7 @@ from bakex.model.platform import Platform
 from bakex.oci.copy import push_document
 from bakex.oci.memory import MemoryStore
 from bakex.oci.parts import collect
+from bakex.oci.verified import read_document
 from bakex.testing.images import put_attested, put_image
 
 if TYPE_CHECKING:
@@ -62,6 +63,20 @@ async def test_what_a_node_says_about_its_export_is_left_out() -> None:
     root = replace(image, annotations={"org.opencontainers.image.created": "2026-01-01T00:00:00Z"})
     part = await collect(store, root, platform=AMD64)
     assert part.images[0].descriptor.annotations == {}
+
+
+async def test_of_a_root_with_a_platform_only_that_counts() -> None:
+    store = MemoryStore()
+    entries: list[dict[str, Any]] = []
+    for platform in ("linux/amd64", "linux/arm64"):
+        document = await read_document(store, await put_attested(store, platform))
+        assert isinstance(document, Index)
+        entries += [entry.to_json() for entry in document.manifests]
+    root = await put_index(store, *entries)
+    part = await collect(store, replace(root, platform=ARM64), platform=ARM64)
+    assert [str(image.descriptor.digest) for image in part.images] == [entries[2]["digest"]]
+    assert [str(entry.digest) for entry in part.attestations] == [entries[3]["digest"]]
+    assert len((await collect(store, root, platform=ARM64)).images) == 2
 
 
 async def test_nested_indexes_are_flattened_but_not_without_end() -> None:
