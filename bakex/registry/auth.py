@@ -39,7 +39,11 @@ class _Held:
 
 
 class Authorizer:
-    """Knows how to be let in by one host."""
+    """Knows how to be let in by one host.
+
+    Attributes:
+        offline: Whether token servers are asked for an identity token, too; see `identity`.
+    """
 
     def __init__(
         self,
@@ -65,6 +69,7 @@ class Authorizer:
         self._tokens: dict[frozenset[Scope], _Held] = {}
         self._locks: dict[frozenset[Scope], asyncio.Lock] = {}
         self._renewed: Credential | None = None
+        self.offline = False
 
     def learn(self, values: Iterable[str]) -> None:
         """Take the WWW-Authenticate headers of an answer to a request without authorization."""
@@ -124,6 +129,16 @@ class Authorizer:
         bearer = challenge is not None and challenge.scheme == "bearer"
         return challenge.parameters.get("realm", "") if challenge is not None and bearer else ""
 
+    @property
+    def asks_for_login(self) -> bool:
+        """Whether the host wants any credentials, as far as its answers have told."""
+        return self._challenge is not None
+
+    @property
+    def identity(self) -> Credential | None:
+        """The last identity token that the token server handed out, if any."""
+        return self._renewed
+
     async def issue(self, service: str, scopes: Iterable[str]) -> Token:
         """Get a token for somebody else, for these scopes and no more; it is not kept.
 
@@ -178,7 +193,7 @@ class Authorizer:
     async def _exchanged(
         self, challenge: Challenge, scopes: frozenset[Scope], credentials: Credentials | None
     ) -> Token:
-        steps = exchange(challenge, scopes, credentials, host=self._host)
+        steps = exchange(challenge, scopes, credentials, host=self._host, offline=self.offline)
         request = next(steps)
         token: Token | None = None
         while token is None:
@@ -187,7 +202,8 @@ class Authorizer:
                 request = steps.send(answer)
             except StopIteration as end:
                 token = end.value
-        if token.refresh and credentials is not None and credentials.is_token:
+        known = credentials is not None and (credentials.is_token or self.offline)
+        if token.refresh and known:
             self._renewed = Credential(secret=token.refresh, is_token=True)
         return token
 

@@ -11,6 +11,7 @@ from bakex.model.reference import Reference
 from bakex.model.secrets import SecretValue
 from bakex.registry.connections import Connections
 from bakex.registry.hosts import Hosts, check_blocked
+from bakex.registry.login import OneCredential, admit
 from bakex.registry.repository import Repository
 from bakex.registry.retry import RetryPolicy
 from bakex.registry.site import Site
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 
     from bakex.config import Settings
     from bakex.interfaces import Clock, Keychain
+    from bakex.registry.credential import Credential
+    from bakex.registry.login import Admission
+    from bakex.registry.tokens import Scope
 
 
 _REACH_S = 5.0  # seconds; a registry that only the nodes reach is left to them
@@ -79,7 +83,9 @@ class RegistryClient:
         check_blocked(rule, reference)
         return self._repository(reference, insecure=insecure or rule.insecure)
 
-    def source(self, reference: Reference, *, insecure: bool = False) -> Source:
+    def source(
+        self, reference: Reference, *, insecure: bool = False, mirrors: bool = True
+    ) -> Source:
         """Return where to read a reference from: its mirrors, then its own repository.
 
         Nothing is to be written there; what was just pushed is read through `repository`.
@@ -87,13 +93,14 @@ class RegistryClient:
         Args:
             reference: Its tag and digest may decide which mirrors are asked.
             insecure: As for `repository`.
+            mirrors: Whether mirrors are asked, too.
 
         Raises:
             ConfigError: The reference is blocked, or the configuration cannot be read.
         """
-        *mirrors, own = self._hosts.endpoints(reference)
+        *others, own = self._hosts.endpoints(reference)
         found: list[Repository] = []
-        for mirror in mirrors:
+        for mirror in others if mirrors else ():
             there = Reference.parse(mirror.name)
             site = self._site(there.host, insecure=mirror.insecure)
             found.append(Repository(self._hasty, site, there.path))
@@ -119,6 +126,35 @@ class RegistryClient:
         await self._transport.open(site)
         token = await site.auth.issue(service, scopes)
         return SecretValue(token.value.encode()), token.life_s
+
+    async def check_login(
+        self,
+        host: str,
+        credential: Credential,
+        scopes: frozenset[Scope] = frozenset(),
+        *,
+        insecure: bool = False,
+    ) -> Admission:
+        """Find out whether a host lets the owner of credentials in; they are used for nothing else.
+
+        Args:
+            host: ``docker.io`` for Docker Hub.
+            credential: What is tried.
+            scopes: What it must be good for; empty for nothing in particular.
+            insecure: As for `repository`.
+
+        Raises:
+            UnauthorizedError: It does not.
+            RegistryError: It does not answer, or failed.
+            ConfigError: The host is blocked, or the configuration cannot be read.
+        """
+        named = Reference(host, next((scope.repository for scope in scopes), ""))
+        rule = self._hosts.rule(named)
+        check_blocked(rule, named)
+        keychain = OneCredential(credential)
+        site = Site(host, keychain=keychain, clock=self._clock, ask=self._transport.ask)
+        site.insecure = insecure or rule.insecure
+        return await admit(self._transport, site, credential, scopes)
 
     def _repository(self, reference: Reference, *, insecure: bool) -> Repository:
         site = self._site(reference.host, insecure=insecure)

@@ -1,7 +1,7 @@
-"""Credential helpers: ``docker-credential-NAME get`` (docker-credential-helpers' protocol).
+"""Credential helpers: ``docker-credential-NAME get|store|erase`` (docker-credential-helpers).
 
-The server goes in on standard input, JSON comes out on standard output. What the program prints is
-never logged or shown: it may be a password.
+The server, or what is to be stored as JSON, goes in on standard input; JSON comes out on standard
+output. What the program prints is never logged or shown: it may be a password.
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from asyncio.subprocess import Process
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
-_TOKEN_USER = "<token>"  # noqa: S105 - the protocol's marker for an identity token
+TOKEN_USER = "<token>"  # noqa: S105 - the protocol's marker for an identity token
+_NOTHING = b"credentials not found"  # what the protocol's own library prints, with some more words
 _GRACE_S = 2.0  # between SIGTERM and SIGKILL
 _MAX_OUTPUT = 1 << 20
 
@@ -42,14 +43,61 @@ async def ask(
     Raises:
         HelperFailedError: It is missing, failed, took too long, or gave something else than JSON.
     """
-    program = f"docker-credential-{name}"
+    status, output = await _run(name, "get", server.encode(), environ, timeout_s)
+    return _read(_program(name), status, output)
+
+
+async def store(
+    name: str,
+    server: str,
+    credential: Credential,
+    environ: Mapping[str, str],
+    *,
+    timeout_s: float = 30.0,
+) -> None:
+    """Have a helper keep the credentials for a server, in place of those that it has.
+
+    Raises:
+        HelperFailedError: It is missing, failed, or took too long.
+    """
+    document = {
+        "ServerURL": server,
+        "Username": TOKEN_USER if credential.is_token else credential.username,
+        "Secret": credential.secret,
+    }
+    status, _ = await _run(name, "store", json.dumps(document).encode(), environ, timeout_s)
+    if status:
+        raise HelperFailedError(f"{_program(name)} failed with status {status}")
+
+
+async def erase(
+    name: str, server: str, environ: Mapping[str, str], *, timeout_s: float = 30.0
+) -> None:
+    """Have a helper forget the credentials for a server; nothing to forget is no failure.
+
+    Raises:
+        HelperFailedError: It is missing, failed, or took too long.
+    """
+    status, output = await _run(name, "erase", server.encode(), environ, timeout_s)
+    if status and _NOTHING not in output:
+        raise HelperFailedError(f"{_program(name)} failed with status {status}")
+
+
+def _program(name: str) -> str:
+    return f"docker-credential-{name}"
+
+
+async def _run(
+    name: str, verb: str, sent: bytes, environ: Mapping[str, str], timeout_s: float
+) -> tuple[int, bytes]:
+    program = _program(name)
     path = shutil.which(program, path=environ.get("PATH", "")) if _NAME.fullmatch(name) else None
     if path is None:
         raise HelperFailedError(f"the credential helper {program} is not on the PATH")
     try:
         process = await asyncio.create_subprocess_exec(
             path,
-            "get",
+            verb,
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.DEVNULL,
@@ -60,17 +108,17 @@ async def ask(
         raise HelperFailedError(f"cannot run {program}: {error.strerror}") from None
     try:
         async with asyncio.timeout(timeout_s):
-            output, _ = await process.communicate(server.encode())
+            output, _ = await process.communicate(sent)
     except TimeoutError:
         raise HelperFailedError(f"{program} gave no answer in {timeout_s:.0f} seconds") from None
     finally:
         await _stop(process)
-    return _read(program, process.returncode or 0, output)
+    return process.returncode or 0, output
 
 
 def _read(program: str, status: int, output: bytes) -> Credential | None:
     if status:
-        if b"credentials not found" in output:
+        if _NOTHING in output:
             return None
         raise HelperFailedError(f"{program} failed with status {status}")
     try:
@@ -81,7 +129,7 @@ def _read(program: str, status: int, output: bytes) -> Credential | None:
         raise HelperFailedError(f"{program} gave no JSON object")
     fields = cast("Mapping[str, object]", document)
     username, secret = str(fields.get("Username") or ""), str(fields.get("Secret") or "")
-    if username == _TOKEN_USER:
+    if username == TOKEN_USER:
         return Credential(secret=secret, is_token=True)
     return Credential(username=username, secret=secret) if username else None
 

@@ -91,15 +91,34 @@ class DockerKeychain:
     ) -> Credential | None:
         scoped = scoped_configs(self._settings, host, repository, actions) if repository else ()
         for path in (*scoped, *self._paths):
-            if path not in self._files:
-                self._files[path] = read_auth_file(path)
-            file = self._files[path]
+            file = self._read(path)
             if file is None:
                 continue
             found = await self._in_file(file, host, repository)
             if found is not None:
                 return found
         return None
+
+    async def places(self, host: str) -> tuple[Path, ...]:
+        """Return the files that have credentials for all of a host, the one that counts first.
+
+        Those for single repositories are left out.
+
+        Raises:
+            ConfigError: A configuration file is there but cannot be read.
+        """
+        host = normalized(host)
+        found: list[Path] = []
+        for path in self._paths:
+            file = self._read(path)
+            if file is not None and await self._in_file(file, host, "") is not None:
+                found.append(path)
+        return tuple(found)
+
+    def _read(self, path: Path) -> AuthFile | None:
+        if path not in self._files:
+            self._files[path] = read_auth_file(path)
+        return self._files[path]
 
     async def _in_file(self, file: AuthFile, host: str, repository: str) -> Credential | None:
         default = HUB_SERVER if host == HUB else host

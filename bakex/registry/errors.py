@@ -124,7 +124,7 @@ def _meaning(answer: Answer) -> str:
 
 def _hint(answer: Answer, place: str) -> str:
     host = place.partition("/")[0]
-    login = "docker login" if host == "docker.io" else f"docker login {host}"
+    login = "bakex login" if host == "docker.io" else f"bakex login {host}"
     match answer.status:
         case 401:
             return f"log in with: {login}"

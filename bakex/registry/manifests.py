@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -79,11 +80,18 @@ class Manifests:
                 raise refused(answer, "pull from", f"{self._place}@{digest}")
             if Digest.of(answer.body, digest.algorithm) == digest:
                 self._remember(digest, answer.body)
+                self._note_parts(answer.body)
                 return answer.body
             try:  # It may have been damaged on its way, or be the page of a proxy.
                 await attempts.again(RegistryError("damaged", transient=True))
             except RegistryError:
                 raise DigestMismatchError(f"{self._place} has something else as {digest}") from None
+
+    def _note_parts(self, raw: bytes) -> None:
+        """Take note of what can be mounted from here."""
+        with contextlib.suppress(ContentError):
+            for child in parse_document(raw).children:
+                self._site.homes.setdefault(child.digest, self._path)
 
     async def exists(self, descriptor: Descriptor) -> bool:
         """Return whether a document is there, with the right size."""

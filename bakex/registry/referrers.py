@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import asyncio
 import re
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from bakex.errors import ContentError, MediaTypeError, NameUnknownError, RegistryError
 from bakex.model.documents import encode
 from bakex.model.index import Index
-from bakex.model.manifest import ImageManifest
 from bakex.model.media_types import MAX_MANIFEST_SIZE, OCI_INDEX
+from bakex.oci.referrers import described
 from bakex.oci.verified import parse_document, read_document
 from bakex.registry.listing import pages
 
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
 
     from bakex.model.descriptor import Descriptor
     from bakex.model.digest import Digest
+    from bakex.model.manifest import ImageManifest
     from bakex.registry.manifests import Manifests
     from bakex.registry.site import Site
     from bakex.registry.tags import Tags
@@ -141,18 +141,6 @@ def fallback_tag(subject: Digest) -> str:
     """Return the tag under which the referrers of a manifest are listed, where there is no API."""
     clean = [re.sub(r"[^A-Za-z0-9._-]", "-", part) for part in (subject.algorithm, subject.hex)]
     return f"{clean[0][:32]}-{clean[1][:64]}"
-
-
-def described(document: ImageManifest | Index) -> Descriptor:
-    """Return the entry for a document in a list of referrers."""
-    kind = document.fields.get("artifactType")
-    if not kind and isinstance(document, ImageManifest):
-        kind = document.config.media_type
-    return replace(
-        document.descriptor,
-        artifact_type=str(kind or ""),
-        annotations=dict(document.annotations),
-    )
 
 
 def _encoded(index: Index | None, entries: Sequence[Descriptor]) -> bytes:

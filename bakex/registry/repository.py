@@ -141,6 +141,19 @@ class Repository:
         await self._tags.delete(descriptor.digest, along=along)
         await self._referrers.forget(document)
 
+    async def drop(self, descriptor: Descriptor) -> None:
+        """Remove a manifest or index with whatever tags it has: for callers who have read those.
+
+        Idempotent. What refers to it stays; lists of referrers that bakex keeps forget it.
+
+        Raises:
+            DeniedError: The account may not delete.
+            RegistryError: The registry does not delete, or failed.
+        """
+        document = await read_document(self, descriptor)
+        await self._tags.drop(descriptor.digest)
+        await self._referrers.forget(document)
+
     async def referrers(self, subject: Digest, artifact_type: str = "") -> tuple[Descriptor, ...]:
         """Return what refers to a manifest: signatures, SBOMs and other artifacts.
 

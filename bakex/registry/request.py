@@ -25,6 +25,7 @@ class Request:
         action: For messages, as in "push a blob to".
         place: For messages: the repository or reference, with its host.
         scopes: What it needs to be allowed to do.
+        login: Credentials go along although nothing has to be allowed.
         wants: What to ask for if a token is needed; more than `scopes` for the first request of
             more to come.
         body: Makes a fresh iterator for each attempt; None for no body.
@@ -39,6 +40,7 @@ class Request:
     action: str
     place: str
     scopes: frozenset[Scope] = frozenset()
+    login: bool = False
     wants: frozenset[Scope] = frozenset()
     headers: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
     body: Body | None = None

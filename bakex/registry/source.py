@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class Source:
-    """Implements `bakex.interfaces.ContentReader` over mirrors and the repository behind them."""
+    """Implements `bakex.interfaces.ContentSource` over mirrors and the repository behind them."""
 
     def __init__(self, repositories: Sequence[Repository]) -> None:
         """Take the repositories in the order in which they are asked; at least one."""
@@ -36,6 +36,14 @@ class Source:
             except (RegistryError, ContentError):
                 continue
         return await own.resolve(name)
+
+    async def exists(self, descriptor: Descriptor) -> bool:
+        """Return whether the repository itself has something, with the right size.
+
+        Raises:
+            RegistryError: The registry refused or failed.
+        """
+        return await self._repositories[-1].exists(descriptor)
 
     async def fetch(self, descriptor: Descriptor) -> AsyncGenerator[bytes, None]:
         """Yield the content, verified.

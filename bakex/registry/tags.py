@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 _NO_DELETE = frozenset({400, 401, 403, 405, 501})  # docker-registry 2: 400, "digest invalid"
 _IMMUTABLE = frozenset({400, 403, 405, 409, 412})  # spec/registry 2.10: ECR, Harbor, Hub, others
 _GONE = frozenset({200, 202, 204, 404})
+_NEVER = frozenset({405, 501})
 _AT_ONCE = 16
 _PAGE = 1000
 
@@ -153,9 +154,16 @@ class Tags:
                 detail="Removing it would remove all of its tags.",
                 hint="remove only the tag, or name all of its tags",
             )
+        await self.drop(digest)
+
+    async def drop(self, digest: Digest) -> None:
+        """Remove a manifest with whatever tags it has. See `Repository.drop`."""
         answer = await self._remove(str(digest))
         if answer.status not in _GONE:
-            raise refused(answer, "remove", self._manifests.named(str(digest)))
+            failure = refused(answer, "remove", self._manifests.named(str(digest)))
+            if answer.status in _NEVER:
+                failure.hint = "let the registry delete; docker-registry: storage.delete.enabled"
+            raise failure
         self._manifests.forget(digest)
 
     async def of(self, digest: Digest) -> tuple[str, ...]:

@@ -102,6 +102,7 @@ def exchange(
     credentials: Credentials | None,
     *,
     host: str,
+    offline: bool = False,
 ) -> Generator[TokenRequest, Answer, Token]:
     """Ask for a token; yields requests, takes their answers, returns the token.
 
@@ -110,6 +111,7 @@ def exchange(
         scopes: What it is to be good for.
         credentials: Who asks; None for nobody in particular.
         host: The registry, for messages.
+        offline: Ask for an identity token, too, for logins to come without the password.
 
     Raises:
         UnauthorizedError: The credentials are not good.
@@ -133,17 +135,18 @@ def exchange(
     named = credentials is not None and credentials.username
     answer = yield TokenRequest(
         method="GET",
-        url=_with_query(realm, service, texts),
+        url=_with_query(realm, service, texts, offline=offline and bool(named)),
         authorization=basic(credentials) if credentials is not None and named else "",
     )
     return _read(answer, place, host)
 
 
-def _with_query(realm: str, service: str, scopes: Iterable[str]) -> str:
+def _with_query(realm: str, service: str, scopes: Iterable[str], *, offline: bool) -> str:
     parts = urlsplit(realm)
     query = parse_qsl(parts.query, keep_blank_values=True)
     query += [("service", service)] if service else []
     query += [("scope", scope) for scope in scopes]
+    query += [("offline_token", "true"), ("client_id", CLIENT_ID)] if offline else []
     return urlunsplit(parts._replace(query=urlencode(query)))
 
 

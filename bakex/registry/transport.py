@@ -204,12 +204,13 @@ class Transport:
     @asynccontextmanager
     async def _exchange(self, site: Site, request: Request) -> AsyncGenerator[httpx.Response, None]:
         """Send a request as often as authorization takes; the answer may still be 401."""
-        header = await site.auth.header(request.scopes, request.wants) if request.scopes else ""
+        guarded = bool(request.scopes) or request.login
+        header = await site.auth.header(request.scopes, request.wants) if guarded else ""
         for _ in range(_MAX_401):
             async with self._routed(site, request, header) as response:
                 # Whoever else answers, after a redirect, has no say in where credentials go.
                 own = origin(str(response.url)) == origin(site.base)
-                if response.status_code != 401 or not request.scopes or not own:
+                if response.status_code != 401 or not guarded or not own:
                     yield response
                     return
                 challenge = response.headers.get_list("www-authenticate")

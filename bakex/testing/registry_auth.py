@@ -34,6 +34,7 @@ class RegistryAuth:
         users: Passwords by name.
         identities: Identity tokens that may be exchanged; each stands for some user.
         anonymous_pull: With tokens: reading needs no login.
+        offline: Who asks for an identity token along with a token gets a new one.
         life_s: What answers say about the life of tokens; tokens end only by `revoke`.
         issued: The scopes of every token that was handed out, in order.
     """
@@ -42,6 +43,7 @@ class RegistryAuth:
     users: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
     identities: frozenset[str] = field(default=frozenset(), repr=False)
     anonymous_pull: bool = False
+    offline: bool = False
     life_s: int = 300
     issued: list[str] = field(default_factory=list[str])
     _tokens: dict[str, frozenset[tuple[str, str]]] = field(
@@ -106,10 +108,20 @@ class RegistryAuth:
             allowed = set(actions.split(",")) & ({"pull", "push", "delete"} if known else {"pull"})
             granted |= {(name, action) for action in allowed}
         value = secrets.token_urlsafe(24)
+        # Under both names, as token.md allows: clients of OAuth look for the second one.
+        document: dict[str, object] = {
+            "token": value,
+            "access_token": value,
+            "expires_in": self.life_s,
+        }
         with self._lock:
             self._tokens[value] = frozenset(granted)
             self.issued.append(scopes)
-        return json.dumps({"token": value, "expires_in": self.life_s}).encode()
+            if self.offline and known and fields.get("offline_token") == ["true"]:
+                identity = secrets.token_urlsafe(24)
+                self.identities |= {identity}
+                document["refresh_token"] = identity
+        return json.dumps(document).encode()
 
     def revoke(self) -> None:
         """End all tokens at once."""

@@ -63,6 +63,10 @@ class TokenServer(RegistryFront):
         """The URL for the registry's configuration."""
         return f"http://{self.host}/auth"
 
+    def give_identities(self) -> None:
+        """From now on, hand out an identity token to whoever asks for one along with a token."""
+        self._users.offline = True
+
     @property
     def issued(self) -> list[str]:
         """The scopes of every token that was handed out, in order."""
@@ -78,10 +82,9 @@ class TokenServer(RegistryFront):
             raise Refusal(404, "NOT_FOUND")
         header = request.headers.get("authorization", "")
         body = request.text(1 << 16)
-        self._users.token(request.method, header, request.query, body)
+        document = json.loads(self._users.token(request.method, header, request.query, body))
         scopes = self._users.issued[-1]
-        life_s = self._users.life_s
-        document = {"token": self._signed(scopes, life_s), "expires_in": life_s}
+        document["token"] = document["access_token"] = self._signed(scopes, self._users.life_s)
         headers = {"Content-Type": "application/json"}
         return Outgoing(status=200, headers=headers, body=json.dumps(document).encode())
 

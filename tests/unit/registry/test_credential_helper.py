@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from bakex.registry.credential import Credential
-from bakex.registry.credential_helper import HelperFailedError, ask
+from bakex.registry.credential_helper import HelperFailedError, ask, erase, store
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -118,3 +118,29 @@ async def _gone(process: int) -> None:
             os.kill(process, 0)
             await asyncio.sleep(0.01)
         pytest.fail("the process is still there")
+
+
+async def test_storing_and_erasing(
+    helper: Callable[[str], None], environ: dict[str, str], tmp_path: Path
+) -> None:
+    helper('echo "$1 $(cat)" >> "$MARK"')
+    await store("test", "reg:5000", Credential(username="joe", secret='a"b'), environ)
+    await store("test", "reg", Credential(secret="id", is_token=True), environ)
+    await erase("test", "reg:5000", environ)
+    assert (tmp_path / "mark").read_text().splitlines() == [
+        r'store {"ServerURL": "reg:5000", "Username": "joe", "Secret": "a\"b"}',
+        'store {"ServerURL": "reg", "Username": "<token>", "Secret": "id"}',
+        "erase reg:5000",
+    ]
+
+
+async def test_storing_and_erasing_may_fail(
+    helper: Callable[[str], None], environ: dict[str, str]
+) -> None:
+    helper("echo hunter2; exit 3")
+    for job in (store("test", "reg", Credential(), environ), erase("test", "reg", environ)):
+        with pytest.raises(HelperFailedError, match="failed with status 3") as caught:
+            await job
+        assert "hunter2" not in str(caught.value)
+    helper("echo credentials not found in native keychain; exit 1")
+    await erase("test", "reg", environ)

@@ -65,9 +65,9 @@ def test_codes_count_where_the_status_does_not_tell() -> None:
 @pytest.mark.parametrize(
     ("status", "authorized", "place", "hint"),
     [
-        (401, False, "ghcr.io/a", "log in with: docker login ghcr.io"),
-        (401, True, "docker.io/library/a", "log in with: docker login"),
-        (403, False, "ghcr.io/a", "log in with: docker login ghcr.io"),
+        (401, False, "ghcr.io/a", "log in with: bakex login ghcr.io"),
+        (401, True, "docker.io/library/a", "log in with: bakex login"),
+        (403, False, "ghcr.io/a", "log in with: bakex login ghcr.io"),
         (403, True, "h:5000/a", "check that the account logged in to h:5000 may write"),
         (429, True, "h/a", "try again later"),
         (400, True, "h/a", ""),

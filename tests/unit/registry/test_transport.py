@@ -94,7 +94,7 @@ async def test_tokens_that_never_work_end_in_an_error(
         tokens.fail(Fault(match="/app/", revoke=True, times=100))
         with pytest.raises(UnauthorizedError, match="the credentials were refused") as caught:
             await put_blob(rig.repository(f"{tokens.host}/app"), BIG, OCTETS)
-    assert caught.value.hint == f"log in with: docker login {tokens.host}"
+    assert caught.value.hint == f"log in with: bakex login {tokens.host}"
     assert len(tokens.auth.issued) == 5
 
 
@@ -128,7 +128,7 @@ async def test_a_login_is_asked_for_where_there_is_none(
     async with make_rig() as rig:
         with pytest.raises(UnauthorizedError, match="it wants a login") as caught:
             await put_blob(rig.repository(f"{passwords.host}/app"), BIG, OCTETS)
-    assert caught.value.hint == f"log in with: docker login {passwords.host}"
+    assert caught.value.hint == f"log in with: bakex login {passwords.host}"
 
 
 async def test_basic_authentication_works(passwords: FakeRegistry, make_rig: MakeRig) -> None:

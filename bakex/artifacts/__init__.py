@@ -1,0 +1,1 @@
+"""Artifacts: files that are kept beside images, as SBOMs, signatures and results of tests."""
