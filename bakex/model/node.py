@@ -30,6 +30,7 @@ class Feature(StrEnum):
     ATTESTATIONS = "attestations"
     NAMED_CONTEXTS = "named-contexts"
     OCI_LAYOUT_CONTEXTS = "oci-layout-contexts"
+    LINKS = "links"  # builds on the result of another build of its own
     REMOTE_CACHE = "remote-cache"  # registry/local cache export
     IMAGE_LOAD = "image-load"  # has an image store behind a docker API
     SOURCE_DATE_EPOCH = "source-date-epoch"
@@ -43,6 +44,23 @@ class Speed(StrEnum):
 
     NATIVE = "native"
     EMULATED = "emulated"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """How a builder uses one of its nodes.
+
+    Attributes:
+        labels: What targets may ask for; nothing that a daemon says.
+        max_jobs: Cells at once; 0 for the executor's own number.
+        weight: Its share of the work among nodes that do as well; 1 for a usual one.
+        only: The platforms that it is used for, in order; empty for all that it builds.
+    """
+
+    labels: Mapping[str, str] = field(default_factory=dict[str, str], hash=False)
+    max_jobs: int = 0
+    weight: int = 1
+    only: tuple[Platform, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +84,7 @@ class Endpoint:
         options: What a container or a pod needs besides its name, such as its namespace or the
             image that it is made from; the keys are those of the address's parameters.
         platforms: What the node is said to build, in order, before what it says itself.
+        terms: How the builder uses it.
     """
 
     name: NodeName
@@ -82,6 +101,7 @@ class Endpoint:
     via: Endpoint | None = None
     options: Mapping[str, str] = field(default_factory=dict[str, str], hash=False)
     platforms: tuple[Platform, ...] = ()
+    terms: Terms = field(default_factory=Terms)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,9 +109,11 @@ class NodeInfo:
     """What a probe found.
 
     Attributes:
-        platforms: What it builds, in the daemon's order, each with how; native ones first.
-        labels: The worker's labels, such as the host-gateway address.
+        platforms: What it builds, in the daemon's order, each with how; native ones first. Of a
+            node that is used for some platforms only (`Terms.only`), those of them that it builds.
+        labels: The worker's labels, such as the host-gateway address; not those of its terms.
         version: As reported; for people only.
+        machine: What its processor is: the platform that the daemon lists first.
     """
 
     endpoint: Endpoint
@@ -99,8 +121,14 @@ class NodeInfo:
     features: frozenset[Feature]
     labels: Mapping[str, str] = field(default_factory=dict[str, str])
     version: str = ""
+    machine: Platform | None = None
 
     @property
     def name(self) -> NodeName:
         """The endpoint's name."""
         return self.endpoint.name
+
+    @property
+    def terms(self) -> Terms:
+        """How its builder uses it: labels, how many cells at once, weight, which platforms."""
+        return self.endpoint.terms

@@ -18,6 +18,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from bakex.errors import ConfigError
 from bakex.model.node import Endpoint, NodeName, Wire
+from bakex.nodes.address import shown
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,7 +26,10 @@ if TYPE_CHECKING:
 
 # Scheme -> the parameters that it takes.
 _PARAMETERS: Final[Mapping[str, frozenset[str]]] = {
-    "docker-container": frozenset({"context", "image", "network", "memory", "cpu-period"}),
+    "docker-container": frozenset(
+        {"context", "image", "network", "memory", "memory-swap", "cpu-period", "cpu-quota"}
+        | {"cpu-shares", "cpuset-cpus", "cpuset-mems", "cgroup-parent", "restart-policy"}
+    ),
     "podman-container": frozenset(),
     "kube-pod": frozenset({"namespace", "container", "context", "kubeconfig"}),
     "kubernetes": frozenset(
@@ -41,10 +45,18 @@ def is_carried(text: str) -> bool:
     return text.partition("://")[0] in _PARAMETERS
 
 
-def parse_carried(text: str, *, origin: str, name: str = "") -> Endpoint:
+def parse_carried(
+    text: str, *, origin: str, name: str = "", options: Mapping[str, str] | None = None
+) -> Endpoint:
     """Return the endpoint of an address; for docker's containers still without the daemon.
 
     The option ``context`` of a ``docker-container`` is left for the caller to look up.
+
+    Args:
+        text: The address.
+        origin: The setting that it is from, for messages.
+        name: The node's name; empty for that of the container, pod or deployment.
+        options: Parameters beside those in the address, which they go before.
 
     Raises:
         ConfigError: It is malformed.
@@ -54,14 +66,15 @@ def parse_carried(text: str, *, origin: str, name: str = "") -> Endpoint:
         pairs = parse_qsl(parts.query, keep_blank_values=True, strict_parsing=bool(parts.query))
     except ValueError as error:
         raise _wrong(text, origin, f"It is not a valid address: {error}.") from error
-    options = {key: value for key, value in pairs if value}
+    options = {key: value for key, value in pairs if value} | dict(options or {})
     unknown = sorted(options.keys() - _PARAMETERS[parts.scheme])
     if unknown:
         known = ", ".join(sorted(_PARAMETERS[parts.scheme])) or "none"
         raise _wrong(text, origin, f"Its parameters are {known}, not {unknown[0]!r}.")
     called = _called(parts, options)
     if not _NAME.fullmatch(called):
-        raise _wrong(text, origin, f"{called!r} is not a name of a container, pod or deployment.")
+        last = called.rpartition("@")[2]  # before it may stand a password
+        raise _wrong(text, origin, f"{last!r} is not a name of a container, pod or deployment.")
     slashes = "///" if parts.scheme == "kubernetes" else "//"
     return Endpoint(
         name=NodeName(name or called),
@@ -82,7 +95,7 @@ def _called(parts: SplitResult, options: dict[str, str]) -> str:
 
 def _wrong(text: str, origin: str, detail: str) -> ConfigError:
     return ConfigError(
-        f"{origin}: {text.partition('?')[0]!r} cannot be used as the address of a builder",
+        f"{origin}: {shown(text)!r} cannot be used as the address of a builder",
         detail=detail,
         hint="write docker-container://NAME, podman-container://NAME, kube-pod://POD or"
         " kubernetes:///DEPLOYMENT",

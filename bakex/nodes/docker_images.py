@@ -137,6 +137,24 @@ class DockerImages:
                 detail=_message(response.content)[:_SHOWN],
             )
 
+    async def host(self) -> dict[str, Any]:
+        """Return what the daemon says about itself and its machine (``GET /info``).
+
+        Raises:
+            NodeError: The daemon refused, went away, or says something else.
+        """
+        try:
+            async with self._client() as client:
+                response = await client.get("/info")
+                found: object = response.json()
+        except (httpx.HTTPError, ValueError) as error:
+            raise NodeError(
+                f"docker at {self.endpoint.address} does not tell about itself", detail=f"{error}."
+            ) from error
+        if response.status_code != 200 or not isinstance(found, dict):
+            raise NodeError(f"docker at {self.endpoint.address} does not tell about itself")
+        return cast("dict[str, Any]", found)
+
     @asynccontextmanager
     async def _client(self) -> AsyncGenerator[httpx.AsyncClient, None]:
         timeout = httpx.Timeout(_SILENCE_S, connect=CONNECT_TIMEOUT_S)

@@ -7,7 +7,6 @@ either program can use what the other one has made.
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import binascii
 import contextlib
@@ -17,18 +16,17 @@ import tarfile
 import time
 from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
-import docker
-import requests.exceptions
 from docker import errors as docker_errors
 from docker.types import Mount
 
 from bakex._util.units import parse_size
 from bakex.errors import ConfigError, EngineStartError
-from bakex.nodes.relay import relayed
+from bakex.nodes.drivers.docker_sdk import pull, with_docker
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    import docker
     from docker.models.containers import Container
 
     from bakex.carriers import Way
@@ -38,7 +36,6 @@ _STATE: Final = "/var/lib/buildkit"
 _CONFIG: Final = "buildkitd.toml"
 _FILE: Final = "file:"
 _ENV: Final = "env."
-_CALL_S: Final = 600  # a pull takes minutes
 _TRIES: Final = 15
 _STEP_S: Final = 0.12  # longer with each try: 14 seconds in all
 _LOG_LINES: Final = 20
@@ -92,23 +89,12 @@ class DockerContainer:
         return await self._with_docker(lambda client: self._remove(client, keep_state=keep_state))
 
     async def _with_docker(self, work: Callable[[docker.DockerClient], _T]) -> _T:
-        def run(socket: str) -> _T:
-            client = docker.DockerClient(base_url=f"unix://{socket}", timeout=_CALL_S)
-            try:
-                return work(client)
-            finally:
-                client.close()
-
-        try:
-            async with relayed(self._way) as socket:
-                return await asyncio.to_thread(run, str(socket))
-        except (docker_errors.DockerException, requests.exceptions.RequestException) as error:
-            explanation = getattr(error, "explanation", None) or str(error)
-            raise EngineStartError(
-                f"docker at {self._way.endpoint.address} cannot run the container {self._name}",
-                detail=f"{explanation}",
-                hint="check the builder's image, or pull it with docker pull",
-            ) from None
+        return await with_docker(
+            self._way,
+            work,
+            what=f"cannot run the container {self._name}",
+            hint="check the builder's image, or pull it with docker pull",
+        )
 
     def _start(self, client: docker.DockerClient, settings: Mapping[str, Any]) -> None:
         try:
@@ -120,7 +106,7 @@ class DockerContainer:
 
     def _create(self, client: docker.DockerClient, settings: Mapping[str, Any]) -> Container:
         image = self._options["image"]
-        _pull(client, image)
+        pull(client, image)
         try:
             container = client.containers.create(image, **settings)
         except docker_errors.APIError as error:
@@ -159,20 +145,6 @@ class DockerContainer:
             with contextlib.suppress(docker_errors.NotFound):
                 client.volumes.get(f"{self._name}_state").remove()
         return True
-
-
-def _pull(client: docker.DockerClient, image: str) -> None:
-    """Pull an image; one that is there already will do if it cannot be pulled."""
-    try:
-        client.images.pull(image)
-    except docker_errors.APIError:
-        try:
-            client.images.get(image)
-        except docker_errors.ImageNotFound:
-            pass
-        else:
-            return
-        raise
 
 
 def container_settings(name: str, options: Mapping[str, str]) -> dict[str, Any]:

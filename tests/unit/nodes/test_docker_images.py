@@ -193,6 +193,19 @@ async def test_names_are_removed(tmp_path: Path) -> None:
         await loader(f"unix://{tmp_path}/none").remove("a:1")
 
 
+async def test_what_the_daemon_says_about_its_machine(tmp_path: Path) -> None:
+    images = loader(f"unix://{tmp_path}/s")
+    async with answering(tmp_path / "s", "200 OK", b'{"Name":"box"}') as heads:
+        assert await images.host() == {"Name": "box"}
+    assert heads == ["GET /info HTTP/1.1"]
+    for status, body in (("500 Oh", b"{}"), ("200 OK", b"[]"), ("200 OK", b"no")):
+        async with answering(tmp_path / "s", status, body):
+            with pytest.raises(NodeError, match="does not tell about itself"):
+                await images.host()
+    with pytest.raises(NodeError, match="does not tell about itself"):
+        await loader(f"unix://{tmp_path}/none").host()
+
+
 async def test_over_another_kind_of_way(tmp_path: Path, archive: Path) -> None:
     class Far:
         """Reaches a socket as ssh would; has to be closed."""
