@@ -2,6 +2,7 @@
 
     base.py hello    busybox for linux/amd64, linux/arm64, linux/arm/v7 and linux/riscv64
     base.py cross    compilers for linux/arm64: one that runs here, one that runs there
+    base.py go       Go, for this machine
 
 The result is an OCI image layout, an index with one image per platform; its address is printed, to
 be used as a named context. It is made once: remove the folder to have it made again.
@@ -72,6 +73,8 @@ def base_of(name: str) -> Base:
     if name == "hello":
         return Base({architecture: ["busybox-static"] for architecture in PLATFORMS})
     here = native_architecture()
+    if name == "go":
+        return Base({here: ["busybox-static", "golang-go"]})
     tools = ["busybox-static", "gcc", "libc6-dev"]
     if here == "arm64":
         return Base({"arm64": tools})
@@ -196,7 +199,7 @@ def _blob(layout: Path, media_type: str, content: bytes) -> dict[str, object]:
 def main() -> None:
     """Run the command line."""
     parser = argparse.ArgumentParser(description="Make a base image for an example.")
-    parser.add_argument("example", choices=("hello", "cross"))
+    parser.add_argument("example", choices=("hello", "cross", "go"))
     layout = make(parser.parse_args().example)
     digest = json.loads((layout / "index.json").read_text())["manifests"][0]["digest"]
     print(f"oci-layout://{layout}@{digest}")

@@ -13,8 +13,8 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, cast
 
 from bakex._util.suggest import closest
-from bakex.bake import attributes
-from bakex.bake.bodies import PLATFORM
+from bakex.bake import attributes, publishing
+from bakex.bake.bodies import PLATFORM, PUBLISH
 from bakex.bake.contexts import rebased
 from bakex.bake.groups import Group, limits
 from bakex.bake.hcl.evaluate import evaluate
@@ -48,18 +48,22 @@ _PLATFORMS = ATTRIBUTES["platforms"]
 # What references to a block can ask for, by its kind.
 _TABLES: Mapping[str, Mapping[str, Attr]] = MappingProxyType(
     {
-        "target": {**ATTRIBUTES, "inherits": _INHERITS},
+        "target": {
+            **{name: attr for name, attr in ATTRIBUTES.items() if not attr.block},
+            "inherits": _INHERITS,
+        },
         "group": {"description": ATTRIBUTES["description"], "targets": _TARGETS},
         PLATFORM: TABLE,
+        PUBLISH: publishing.TABLE,
     }
 )
 
 
 class Instance:
-    """A target or group block, one combination of a matrix, or a ``platform`` block of one.
+    """A target or group block, one combination of a matrix, or a block inside of one.
 
     Attributes:
-        kind: ``target``, ``group`` or ``platform``.
+        kind: ``target``, ``group``, ``platform`` or ``publish``.
         name: Its own name, which for a matrix is not the label.
         block: Where it is written.
         scope: What its expressions see.
@@ -156,7 +160,9 @@ class Blocks:
                 )
             found = self._find(traversal.name, names[0])
             if len(names) < 2 or names[1] is None:
-                table = found[-1].table
+                # As a whole it is what it is to the reference: texts are made of it.
+                own = found[-1].table.items()
+                table = (name for name, attr in own if not attr.extension)
                 keys = (*(("name",) if traversal.name == "target" else ()), *table)
                 entries = {key: self._referenced(found, key, traversal) for key in keys}
                 return object_value(entries), 1
@@ -257,24 +263,42 @@ class Blocks:
 
     def _draft(self, instance: Instance) -> Draft:
         values: dict[str, Setting] = {}
-        written = [name for name in instance.block.body.attributes if name in instance.table]
+        attributes_ = instance.block.body.attributes
+        written = [name for name in attributes_ if name in instance.table]
         for name in written:
+            if instance.table[name].extension and instance.kind == "target":
+                node = attributes_[name]
+                self._world.note(f"the attribute {name!r}", node.name_span, node.source, "")
             with self._findings.gathering():
                 setting = self._read(instance, instance.table[name])
                 if setting is not None and (setting != "" or name != "description"):
                     values[name] = self._rebased(instance, name, setting)
         inherits = cast("tuple[str, ...]", values.pop("inherits", ()))
-        attributes_ = instance.block.body.attributes
         kept = {*values, *(("inherits",) if inherits else ())}
         spans = {name: attributes_[name].expr.span for name in written if name in kept}
         directory = self._directory(instance.block) if self._relative else ""
-        return Draft(
+        draft = Draft(
             values=values,
             inherits=inherits,
             spans=spans,
             directory=directory,
             variants=self._variants(instance),
         )
+        return self._publishing(instance, draft)
+
+    def _publishing(self, instance: Instance, draft: Draft) -> Draft:
+        """Lay what ``publish`` blocks say over what is outside of them."""
+        for block in instance.block.body.blocks:
+            if block.type != PUBLISH or instance.kind != "target":
+                continue
+            with self._findings.gathering():
+                publishing.check(block)
+                instead = "build the gates first, and publish when they are done"
+                self._world.note("a publish block", block.type_span, block.source, instead)
+                name = f"target.{instance.name}.{PUBLISH}"
+                inner = self._draft(Instance(PUBLISH, name, block, instance.scope))
+                draft = merge(draft, publishing.placed(inner))
+        return draft
 
     def _variants(self, instance: Instance) -> dict[Platform, Draft]:
         found: dict[Platform, Draft] = {}

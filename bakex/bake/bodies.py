@@ -28,13 +28,16 @@ if TYPE_CHECKING:
 
 MAX_BLOCKS = 50_000  # of one file
 TARGET, GROUP, VARIABLE, FUNCTION = "target", "group", "variable", "function"
-PLATFORM = "platform"
+PLATFORM, PUBLISH = "platform", "publish"
 SCHEMA: Mapping[str, BlockSchema] = MappingProxyType(
     {
         VARIABLE: BlockSchema(1, {"validation": BlockSchema(0)}),
         FUNCTION: BlockSchema(1),
         GROUP: BlockSchema(1),
-        TARGET: BlockSchema(1, {PLATFORM: BlockSchema(1, optional=True)}),
+        TARGET: BlockSchema(
+            1,
+            {PLATFORM: BlockSchema(1, optional=True), PUBLISH: BlockSchema(0, optional=True)},
+        ),
     }
 )
 _NAME = re.compile(r"[a-zA-Z0-9_-]+")

@@ -9,12 +9,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from bakex.diagnostics import Diagnostic
-from bakex.errors import DefinitionError
+from bakex.errors import DefinitionError, UsageError
+from bakex.model.attributes import declared
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from bakex.diagnostics import Span
+    from bakex.model.target import Target
 
 _DETAIL = "It is bakex's own: other tools ignore it, or read it differently."
 
@@ -73,6 +75,21 @@ def strict(definition: Extended) -> None:
         source=first.source,
         more=others,
     )
+
+
+def strict_targets(targets: Iterable[Target]) -> None:
+    """Refuse extensions that the command line has brought into targets (``--set``).
+
+    Raises:
+        UsageError: There is one.
+    """
+    for target in targets:
+        for name, (field, attr) in declared(target).items():
+            if attr.extension and getattr(target, field):
+                raise UsageError(
+                    f"--set {target.name}.{name} is no part of the reference's language",
+                    hint="leave it out, or leave --strict out",
+                )
 
 
 def _finding(extension: Extension) -> Diagnostic:

@@ -19,6 +19,7 @@ class Flags(NamedTuple):
     Attributes:
         set: ``--set`` itself.
         platform: Platforms, each as given; replace those of every target.
+        device: The device that every target is for.
         output: Outputs, each as given; replace those of every target.
         call: ``--call``; ``--check`` is ``check`` here.
         sbom: A boolean or the attributes of the attestation.
@@ -35,6 +36,7 @@ class Flags(NamedTuple):
     provenance: str = ""
     policy: Sequence[str] = ()
     platform: Sequence[str] = ()
+    device: str = ""
     output: Sequence[str] = ()
 
 
@@ -42,7 +44,7 @@ def as_overrides(flags: Flags) -> tuple[str, ...]:
     """Return the ``--set`` options that flags stand for, in the order in which they count.
 
     That is: ``--set`` first, then push, load, call, no-cache, pull, sbom, provenance and policy as
-    in the reference, then platform and output.
+    in the reference, then platform, device and output.
 
     Raises:
         UsageError: A flag whose value it cannot have.
@@ -57,6 +59,7 @@ def as_overrides(flags: Flags) -> tuple[str, ...]:
         found += [f"*.attest={_attestation(kind, text)}"] if text else []
     found += _policies(flags.policy)
     found += [f"*.platform={text}" for text in flags.platform]
+    found += [f"*.device={flags.device}"] if flags.device else []
     found += [f"*.output={text}" for text in flags.output]
     return tuple(found)
 

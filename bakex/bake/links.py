@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from bakex.bake.validation import LOCAL_PLATFORM
 from bakex.errors import CycleError, DefinitionError
+from bakex.model.attributes import evolve
 from bakex.model.outputs import Output
 from bakex.model.platform import Platform, named, split_platforms
 
@@ -60,7 +61,8 @@ def _follow(
             chain = " -> ".join((*path[path.index(base) :], base))
             raise CycleError("targets link to each other in a circle", detail=f"{chain}.")
         if base not in targets:
-            targets[base] = replace(resolve(base), output=(Output(type="cacheonly"),))
+            bare = {"output": (Output(type="cacheonly"),), "publish_requires": ()}
+            targets[base] = evolve(resolve(base), bare)
         if base not in done:
             _follow(base, targets, resolve, path, done)
         _check_platforms(targets[name], targets[base])

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from bakex._util.suggest import closest
 from bakex.bake import vocabulary
-from bakex.bake.bodies import GROUP, PLATFORM, SCHEMA, TARGET, VARIABLE
+from bakex.bake.bodies import GROUP, SCHEMA, TARGET, VARIABLE
 from bakex.bake.merge import ATTRIBUTES
 from bakex.diagnostics import Diagnostic
 from bakex.errors import DefinitionError
@@ -22,7 +22,10 @@ if TYPE_CHECKING:
     from bakex.bake.hcl.syntax import Block
     from bakex.diagnostics import Span
 
-_TARGET = (*vocabulary.names(vocabulary.TARGET), *ATTRIBUTES)
+_TARGET = (
+    *vocabulary.names(vocabulary.TARGET),
+    *(name for name, attr in ATTRIBUTES.items() if not attr.block),
+)
 _GROUP = vocabulary.names(vocabulary.GROUP)
 _VARIABLE = vocabulary.names(vocabulary.VARIABLE)
 _COMMENT = "//"  # how JSON files hold comments
@@ -35,7 +38,7 @@ def oddities(merged: Merged) -> tuple[Diagnostic, ...]:
         found += _of_block(block, VARIABLE, _VARIABLE, ("validation",))
     for blocks in merged.targets.values():
         for block in blocks:
-            found += _of_block(block, TARGET, _TARGET, (PLATFORM,))
+            found += _of_block(block, TARGET, _TARGET, tuple(SCHEMA[TARGET].blocks))
     for block in merged.groups.values():
         found += _of_block(block, GROUP, _GROUP, ())
     return tuple(found)
@@ -47,7 +50,9 @@ def _of_block(
     text = block.source.text
     for name, attribute in block.body.attributes.items():
         if name not in attributes and name != _COMMENT:
-            yield _warning(name, f"{kind} attribute", attributes, attribute.name_span, text)
+            # An equals sign too many turns a block into an attribute.
+            known = blocks if name in blocks else attributes
+            yield _warning(name, f"{kind} attribute", known, attribute.name_span, text)
     for inner in block.body.blocks:
         if inner.type not in blocks:
             yield _warning(inner.type, f"block in a {kind}", attributes, inner.type_span, text)
@@ -55,11 +60,12 @@ def _of_block(
 
 def _warning(name: str, what: str, known: Collection[str], span: Span, source: str) -> Diagnostic:
     near = closest(name, known)
+    hint = f"did you mean {near!r}?" if near else ""
     return Diagnostic(
         code=DefinitionError.code,
         severity="warning",
         summary=f"unknown {what} {name!r} is ignored",
-        hint=f"did you mean {near!r}?" if near else "",
+        hint="write it as a block, without =" if near == name else hint,
         span=span,
         source=source,
     )

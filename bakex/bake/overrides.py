@@ -128,6 +128,8 @@ def split(text: str, environ: Mapping[str, str]) -> tuple[str, Override] | None:
     if not rest:
         raise OverrideError(f"invalid override {left!r}", hint=_GRAMMAR)
     key, name = (*rest, "")[:2]
+    if ".".join(rest) in _BY_SET_NAME:
+        key, name = ".".join(rest), ""
     attr = _BY_SET_NAME.get(key)
     if ((attr is not None and attr.shape in _NAMED) or key == _SECRET) and not name:
         raise OverrideError(f"invalid override {left!r}", hint=f"write {pattern}.{key}.NAME=VALUE")

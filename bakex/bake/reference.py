@@ -126,7 +126,8 @@ def _attribute(attr: Attr) -> str:
     rows["compose"] = ", ".join(f"`{key}`" for key in attr.compose.split(", ") if key) or "-"
     if attr.per_platform:
         rows["per platform"] = "yes, in a `platform` block (extension)"
-    return _section(attr.name, attr.doc, rows, attr.example, _keys(attr))
+    own = "*Extension.* " if attr.extension else ""
+    return _section(attr.name, own + attr.doc, rows, attr.example, _keys(attr))
 
 
 def _section(name: str, doc: str, rows: Mapping[str, str], example: str, more: str = "") -> str:

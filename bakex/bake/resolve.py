@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from bakex.bake import groups, overrides
 from bakex.bake.findings import Findings
+from bakex.bake.gates import REQUIRES, Gates
 from bakex.bake.includes import explain
 from bakex.bake.links import follow, narrow, narrowed
 from bakex.bake.merge import Draft, finished, for_platform, merge, normalised
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from bakex.bake.definition import Definition
     from bakex.bake.groups import Group, Limit
     from bakex.bake.remote_context import Origin
-    from bakex.diagnostics import Diagnostic
+    from bakex.diagnostics import Diagnostic, Span
     from bakex.model.target import Target
 
 _EPOCH = "SOURCE_DATE_EPOCH"
@@ -36,8 +37,8 @@ class Resolution:
     """What is to be built.
 
     Attributes:
-        targets: Name -> target: those selected, in the order of selection, then those that they
-            link to.
+        targets: Name -> target: those selected, in the order of selection, then the gates of
+            those, then what all of these link to.
         requested: The names of those selected; groups are expanded.
         groups: The groups that took part, and ``default``: what ``--print`` shows as groups.
         warnings: What is odd but no error.
@@ -92,9 +93,10 @@ def _resolve(definition: Definition, names: Sequence[str], overrides_: Sequence[
         with findings.gathering():
             targets[name] = resolver.limited(name, selection.limits.get(name))
     findings.settle()
+    gates = Gates(definition, resolver.resolved, resolver.gates_span).add(targets)
     follow(targets, resolver.resolved)
     if selection.limits:
-        narrow(targets, selection.targets, selection.limits)
+        narrow(targets, (*selection.targets, *gates), (*selection.limits, *gates))
     return Resolution(
         targets=targets,
         requested=selection.targets,
@@ -145,6 +147,11 @@ class _Resolver:
             f" {', '.join(sorted(limit.platforms)) or 'no platform in common'}.",
             hint="add a platform to the target, or take the target out of the group",
         )
+
+    def gates_span(self, name: str) -> Span | None:
+        """Return where a target names its gates; None if that is not in a file."""
+        draft = self.effective(name, (), {})
+        return draft.spans.get(REQUIRES) if draft else None
 
     def _written(self, name: str) -> Draft:
         """Return what the files alone say about a target."""

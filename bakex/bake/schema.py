@@ -101,14 +101,29 @@ def _or_null(schema: Schema) -> Schema:
 
 def _definitions() -> dict[str, Schema]:
     attributes = {f"attribute-{name}": _attribute(attr) for name, attr in ATTRIBUTES.items()}
-    shown = {name: _ref(f"attribute-{name}") for name in ATTRIBUTES}
+    shown = {name: _ref(f"attribute-{name}") for name in ATTRIBUTES if not ATTRIBUTES[name].block}
+    publish = {
+        attr.key: _ref(f"attribute-{name}")
+        for name, attr in ATTRIBUTES.items()
+        if attr.block == "publish"
+    }
     differing = {name: shown[name] for name, attr in ATTRIBUTES.items() if attr.per_platform}
     platform = {"description": f"What differs on one platform. {_OWN}", _MARK: True}
-    target = {**_words(vocabulary.TARGET), **shown, "platform": {**platform, **_blocks("platform")}}
+    target = {
+        **_words(vocabulary.TARGET),
+        **shown,
+        "publish": {
+            "description": f"What must hold before the result is published. {_OWN}",
+            _MARK: True,
+            **_ref("publish"),
+        },
+        "platform": {**platform, **_blocks("platform")},
+    }
     variable = {**_words(vocabulary.VARIABLE), "validation": _ref("validation")}
     return {
         "target-blocks": _blocks("target", _NAME),
         "target": {**_body("target", target), "dependentRequired": {"name": ["matrix"]}},
+        "publish": _body("publish", publish),
         "platform": _body("platform", differing),
         "group-blocks": _blocks("group", _NAME),
         "group": _body("group", _words(vocabulary.GROUP), vocabulary.GROUP),
@@ -176,7 +191,8 @@ _FORMS: Mapping[str, Schema] = MappingProxyType(
 
 def _attribute(attr: Attr) -> Schema:
     schema = _SHAPES[attr.shape](attr)
-    return {"description": attr.doc, **(_or_null(schema) if attr.nullable else schema)}
+    mark: Schema = {_MARK: True} if attr.extension else {}
+    return {"description": attr.doc, **mark, **(_or_null(schema) if attr.nullable else schema)}
 
 
 def _mapping(attr: Attr) -> Schema:

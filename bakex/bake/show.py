@@ -47,7 +47,8 @@ def to_json(value: object) -> str:
 def target(item: Target) -> dict[str, object]:
     """Return what is printed of one target: what is set, in the order of the attribute table.
 
-    Behind it come the ``platform`` blocks, if there are any: what differs, and nothing else.
+    Attributes of a block are in an object of that name. Behind it all come the ``platform`` blocks,
+    if there are any: what differs, and nothing else.
     """
     found: dict[str, object] = {}
     for name, (field, attr) in declared(item).items():
@@ -55,11 +56,18 @@ def target(item: Target) -> dict[str, object]:
         if name in _DEFAULTS:
             found[name] = value or _DEFAULTS[name]
         elif shown(attr, value):
-            found[name] = _value(attr, value)
+            _within(found, attr)[attr.key] = _value(attr, value)
     if item.variants:
         blocks = {str(key): _differences(item, values) for key, values in item.variants.items()}
         found[PLATFORM] = dict(sorted(blocks.items()))
     return found
+
+
+def _within(found: dict[str, object], attr: Attr) -> dict[str, object]:
+    """Return where an attribute is shown: the document itself, or a block in it."""
+    if not attr.block:
+        return found
+    return cast("dict[str, object]", found.setdefault(attr.block, {}))
 
 
 def _differences(item: Target, values: Mapping[str, object]) -> dict[str, object]:

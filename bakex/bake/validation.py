@@ -10,9 +10,9 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, cast
 
-from bakex._util.units import parse_size
+from bakex._util.units import parse_duration, parse_size
 from bakex.bake.problems import prefix
-from bakex.errors import DefinitionError
+from bakex.errors import DefinitionError, UsageError
 from bakex.model import resources
 from bakex.model.outputs import STDOUT
 from bakex.model.platform import Platform, is_known, split_platforms
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from bakex.model.target import Target
 
 LOCAL_PLATFORM = "local"
+MOST_RETRIES = 100  # more of them hide what should be mended
 
 
 def validated(name: str, draft: Draft, sources: Mapping[str, str]) -> Draft:
@@ -142,6 +143,35 @@ def _call(draft: Draft) -> None:
         Call.parse(text)
 
 
+def _timeout(draft: Draft) -> None:
+    if text := draft.get_text("timeout"):
+        try:
+            parse_duration(text)
+        except ValueError as error:
+            raise DefinitionError(
+                f"invalid timeout {text!r}", hint="write a duration such as 30m or 1h30m"
+            ) from error
+
+
+def _retries(draft: Draft) -> None:
+    text = draft.get_text("retries")
+    is_number = text.isascii() and text.isdigit() and len(text) <= len(str(MOST_RETRIES))
+    if text and not (is_number and int(text) <= MOST_RETRIES):
+        raise DefinitionError(
+            f"invalid retries {text!r}", hint=f"write a number from 0 to {MOST_RETRIES}"
+        )
+
+
+def _verify(draft: Draft) -> None:
+    if text := draft.get_text("verify"):
+        from bakex.model.verification import Mode  # noqa: PLC0415 - start-up: most files have none
+
+        try:
+            Mode.parse(text)
+        except UsageError as error:
+            raise DefinitionError(error.summary, hint=error.hint) from None
+
+
 _CHECKS: Mapping[str, Callable[[Draft], None]] = MappingProxyType(
     {
         "context": _context,
@@ -152,6 +182,9 @@ _CHECKS: Mapping[str, Callable[[Draft], None]] = MappingProxyType(
         "ulimits": _ulimits,
         "resources": _resources,
         "call": _call,
+        "timeout": _timeout,
+        "retries": _retries,
+        "verify": _verify,
     }
 )
 

@@ -108,7 +108,8 @@ class Attr:
     """The declaration of one attribute.
 
     Attributes:
-        name: Spelling in bake files and in ``--print``.
+        name: Spelling in bake files and in ``--print``; ``BLOCK.KEY`` for what is not an attribute
+            of the target itself but of a block in it.
         shape: Form of the value.
         merge: How inheritance, repeated blocks and later files combine values.
         set_name: Spelling under ``--set``; empty when it cannot be overridden.
@@ -121,6 +122,7 @@ class Attr:
         per_platform: Whether a ``platform`` block can set it: it says how one image is built, not
             what becomes of the result as a whole.
         compose: The key of a compose file that means the same; empty if there is none.
+        extension: Whether it is bakex's own.
         example: The attribute as it may stand in a bake file, for the reference page.
         doc: One sentence for the reference page and the schema.
     """
@@ -137,8 +139,19 @@ class Attr:
     blank_removes: bool = False
     per_platform: bool = False
     compose: str = ""
+    extension: bool = False
     example: str = ""
     doc: str
+
+    @property
+    def block(self) -> str:
+        """The block in the target that has it; empty for the target itself."""
+        return self.name.rpartition(".")[0]
+
+    @property
+    def key(self) -> str:
+        """Its spelling where it is written: the name without the block."""
+        return self.name.rpartition(".")[2]
 
     def field(self, default: Any) -> Any:  # noqa: ANN401 - dataclasses.field is typed so, too
         """Return the dataclass field of this attribute."""

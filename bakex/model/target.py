@@ -226,6 +226,54 @@ class Target:
         example='policy = [{ filename = "policy.rego", strict = true }]',
         doc="Source policies.",
     ).field(())  # fmt: skip
+    node: Mapping[str, str] = Attr(
+        name="node", shape=_MAPPING, merge=_UPDATE, set_name="node", escaped=True,
+        blank_removes=True,
+        per_platform=True,
+        extension=True,
+        example='node = { zone = "a" }',
+        doc="Labels of the nodes on which it may be built.",
+    ).field(_NONE)  # fmt: skip
+    timeout: str | None = Attr(
+        name="timeout", shape=_STRING, merge=_REPLACE, set_name="timeout",
+        per_platform=True,
+        extension=True,
+        example='timeout = "30m"',
+        doc="The longest that one attempt to build it for one platform may take.",
+    ).field(None)  # fmt: skip
+    retries: str | None = Attr(
+        name="retries", shape=_STRING, merge=_REPLACE, set_name="retries",
+        per_platform=True,
+        extension=True,
+        example="retries = 2",
+        doc="How often it is tried again when one of its steps fails.",
+    ).field(None)  # fmt: skip
+    verify: str | None = Attr(
+        name="verify", shape=_STRING, merge=_REPLACE, set_name="verify",
+        per_platform=True,
+        extension=True,
+        example='verify = "full"',
+        doc="Which files must fit their platform: off, entrypoint, bin (the default) or full.",
+    ).field(None)  # fmt: skip
+    verify_allow: tuple[str, ...] = Attr(
+        name="verify-allow", shape=_STRINGS, merge=_EXTEND, set_name="verify-allow",
+        per_platform=True,
+        extension=True,
+        example='verify-allow = ["/opt/firmware/*"]',
+        doc="Patterns of paths of files that may be for other processors.",
+    ).field(())  # fmt: skip
+    device: str | None = Attr(
+        name="device", shape=_STRING, merge=_REPLACE, set_name="device",
+        extension=True,
+        example='device = "raspberry-pi-4"',
+        doc="The device it is for: selects the platform, and adds build arguments.",
+    ).field(None)  # fmt: skip
+    publish_requires: tuple[str, ...] = Attr(
+        name="publish.requires", shape=_STRINGS, merge=_REPLACE, set_name="publish.requires",
+        extension=True,
+        example='publish {\n  requires = ["app-test"]\n}',
+        doc="Gates: targets and groups that must succeed before the result becomes visible.",
+    ).field(())  # fmt: skip
     variants: Mapping[Platform, Mapping[str, object]] = field(
         default_factory=dict["Platform", "Mapping[str, object]"]
     )

@@ -18,7 +18,11 @@ if TYPE_CHECKING:
 
 
 def read(define: Define, name: str, text: str) -> object:
-    return define(f'target "a" {{\n{name} = {text}\n}}').targets["a"].values.get(name)
+    attr = ATTRIBUTES[name]
+    written = f"{attr.key} = {text}"
+    if attr.block:
+        written = f"{attr.block} {{ {written} }}"
+    return define(f'target "a" {{\n{written}\n}}').targets["a"].values.get(name)
 
 
 @pytest.mark.parametrize(
@@ -92,6 +96,6 @@ def test_null_is_an_error(define: Define, name: str) -> None:
     ],
 )
 def test_faults_have_a_place_and_name_the_attribute(define: Define, name: str, text: str) -> None:
-    with pytest.raises(Exception, match=f"attribute '{name}'") as caught:
+    with pytest.raises(Exception, match=f"attribute '{ATTRIBUTES[name].key}'") as caught:
         read(define, name, text)
     assert str(getattr(caught.value, "span", None)).startswith("0.hcl:2:")

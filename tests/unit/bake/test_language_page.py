@@ -30,6 +30,11 @@ def test_examples_can_be_resolved(define: Define, text: str) -> None:
     ("text", "word"),
     [
         ('target "t" {\n  platform "linux/arm64" {}\n}', "`platform` blocks"),
+        ('target "t" {\n  publish {}\n}', "`publish` blocks"),
+        ('target "t" { node = { zone = "a" } }', "`node`"),
+        ('target "t" { timeout = "1m" }', "`timeout`"),
+        ('target "t" { retries = 1 }', "`retries`"),
+        ('target "t" { device = "rpi4" }', "`device`"),
         ('include = ["common/a.hcl"]', "`include`"),
         ('target "t" { tags = [self.name] }', "`self.name`"),
         ('group "g" {\n  targets = []\n  platforms = ["linux/arm64"]\n}', "Groups for some"),

@@ -8,15 +8,14 @@ from bakex.bake.merge import ATTRIBUTES, Draft, finished, normalised
 from bakex.bake.overrides import Override, applied, parse, split
 from bakex.errors import OverrideError
 from bakex.model.attestations import Attestation
-from bakex.model.attributes import Attr, Shape
+from bakex.model.attributes import Attr, Shape, declared
 from bakex.model.caches import CacheEntry
 from bakex.model.outputs import Output
 from bakex.model.secrets import Secret
+from bakex.model.target import Target
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-    from bakex.model.target import Target
 
 # A value for each shape that is not what is there before.
 _SAMPLES = {
@@ -31,7 +30,8 @@ LISTS = [attr for attr in SETTABLE if attr.shape is Shape.STRINGS]
 def target(
     texts: list[str], environ: Mapping[str, str] | None = None, /, **values: object
 ) -> Target:
-    spelled = {key.replace("_", "-"): value for key, value in values.items()}
+    names = {field: name for name, (field, _) in declared(Target).items()}
+    spelled = {names[key]: value for key, value in values.items()}
     draft = Draft(values=spelled)  # type: ignore[arg-type]
     overrides = parse(texts, ["a", "b"], environ or {})
     return finished("a", normalised(applied(draft, overrides.get("a", ()))))
@@ -52,13 +52,13 @@ def test_every_settable_attribute_takes_what_it_is_given(attr: Attr) -> None:
     else:
         sample, expected = _SAMPLES[attr.shape]  # type: ignore[assignment]
         text = f"a.{attr.set_name}={sample}"
-    field = attr.name.replace("-", "_")
+    field = attr.name.replace("-", "_").replace(".", "_")
     assert getattr(target([text]), field) == expected
 
 
 @pytest.mark.parametrize("attr", LISTS, ids=lambda attr: attr.set_name)
 def test_every_list_can_be_extended(attr: Attr) -> None:
-    field = attr.name.replace("-", "_")
+    field = attr.name.replace("-", "_").replace(".", "_")
     found = target([f"a.{attr.set_name}+=new"], **{field: ("old",)})
     assert getattr(found, field) == ("old", "new")
 

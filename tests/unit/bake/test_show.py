@@ -44,6 +44,13 @@ FULL = Target(
     entitlements=("network.host",),
     extra_hosts={"h": "1.2.3.4"},
     policy=(Policy(),),
+    node={"zone": "a"},
+    timeout="30m",
+    retries="2",
+    verify="full",
+    verify_allow=("/opt",),
+    device="raspberry-pi-4",
+    publish_requires=("t",),
 )
 
 
@@ -77,7 +84,9 @@ def test_an_empty_target_has_a_context_and_a_dockerfile() -> None:
 
 
 def test_every_attribute_is_printed_in_the_order_of_the_table() -> None:
-    assert list(show.target(FULL)) == list(ATTRIBUTES)
+    names = dict.fromkeys(attr.block or name for name, attr in ATTRIBUTES.items())
+    assert list(show.target(FULL)) == list(names)
+    assert show.target(FULL)["publish"] == {"requires": ["t"]}
 
 
 def test_values() -> None:

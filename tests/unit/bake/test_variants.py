@@ -68,7 +68,8 @@ def test_every_attribute_that_can_differ_is_read_and_compared(define: Define) ->
         "context": '"x"', "contexts": '{ a = "b" }', "dockerfile": '"x"', "args": '{ a = "b" }',
         "dockerfile-inline": '"x"', "labels": '{ a = "b" }', "cache-from": '["x"]',
         "cache-to": '["x"]', "target": '"x"', "secret": '["id=x"]', "ssh": '["x"]',
-        "no-cache-filter": '["x"]',
+        "no-cache-filter": '["x"]', "node": '{ a = "b" }', "timeout": '"1m"', "retries": "1",
+        "verify": '"full"', "verify-allow": '["/opt"]',
     }  # fmt: skip
     assert samples.keys() == TABLE.keys()
     for name, value in samples.items():
@@ -339,7 +340,12 @@ def test_printing_is_a_fixed_point(define: Define) -> None:
     assert reread(define, found) == show.text(found)
 
 
-_blocks = st.fixed_dictionaries({}, optional={n: values(a) for n, a in TABLE.items()})
+# The samples of these are no values that a target can have.
+_ODD = ("annotations", "shm-size", "ulimits", "resources", "call", "output", "policy")
+_OWN = ("timeout", "retries", "verify", "verify-allow", "device", "publish.requires")
+_blocks = st.fixed_dictionaries(
+    {}, optional={n: values(a) for n, a in TABLE.items() if n not in _OWN}
+)
 
 
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -351,8 +357,7 @@ _blocks = st.fixed_dictionaries({}, optional={n: values(a) for n, a in TABLE.ite
 def test_printing_any_target_is_a_fixed_point(
     define: Define, general: dict[str, Any], arm64: dict[str, Any], arm: dict[str, Any]
 ) -> None:
-    # The samples of these are no values that a target can have.
-    for name in ("annotations", "shm-size", "ulimits", "resources", "call", "output", "policy"):
+    for name in (*_ODD, *_OWN):
         general.pop(name, None)
     general["platforms"] = ("linux/arm64", "linux/arm/v7", "linux/amd64")
     variants = {ARM64: Draft(values=arm64), ARM: Draft(values=arm)}

@@ -19,7 +19,7 @@ def test_every_field_but_the_name_and_the_variants_is_an_attribute() -> None:
 
 def test_fields_are_spelled_like_their_attributes() -> None:
     for name, (field, _) in declared(Target).items():
-        assert field == name.replace("-", "_")
+        assert field == name.replace("-", "_").replace(".", "_")
 
 
 def test_composites_can_be_read() -> None:
@@ -79,5 +79,6 @@ def test_the_forms_of_a_target(platforms: tuple[str, ...], stages: list[str]) ->
 def test_what_can_differ_says_how_one_image_is_built() -> None:
     assert {name for name, attr in TABLE.items() if attr.per_platform} == {
         "args", "cache-from", "cache-to", "context", "contexts", "dockerfile", "dockerfile-inline",
-        "labels", "no-cache-filter", "secret", "ssh", "target",
+        "labels", "no-cache-filter", "node", "retries", "secret", "ssh", "target", "timeout",
+        "verify", "verify-allow",
     }  # fmt: skip

@@ -1,0 +1,2 @@
+FROM image
+RUN test "$(answer)" = 42
