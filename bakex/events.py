@@ -13,10 +13,11 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from bakex.diagnostics import Diagnostic
-    from bakex.model.node import NodeName
+    from bakex.model.node import NodeName, Speed
     from bakex.model.plan import CellId, Plan
     from bakex.model.publication import Publication
     from bakex.model.result import CellResult
+    from bakex.model.verification import Verification
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,11 +46,45 @@ class PlanReady:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CellStarted:
-    """A cell got its slot on a node."""
+    """A cell got its slot on a node.
+
+    Attributes:
+        attempt: 1 for the first time.
+    """
 
     at: datetime
     cell: CellId
     node: NodeName
+    attempt: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CellRetried:
+    """An attempt came to nothing, and another one will be made.
+
+    Attributes:
+        attempt: The one that ended.
+        reason: Why, in a line.
+    """
+
+    at: datetime
+    cell: CellId
+    node: NodeName
+    attempt: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeLost:
+    """A node can run nothing any more; what it had to do goes to others, if there are any.
+
+    Attributes:
+        reason: Why, in a line.
+    """
+
+    at: datetime
+    node: NodeName
+    reason: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +99,7 @@ class StepChanged:
         completed: When it ended; None while it runs.
         cached: It was not run because its result was known.
         error: Why it failed; empty if it did not. ``cancelled`` if it was stopped from outside.
+        speed: How the node runs its programs; None if it runs none, or that is not known.
     """
 
     at: datetime
@@ -75,6 +111,7 @@ class StepChanged:
     completed: datetime | None = None
     cached: bool = False
     error: str = ""
+    speed: Speed | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,13 +162,31 @@ class WarningRaised:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CellFinished:
-    """A cell ended: well (result), badly (error), or because another one failed (cancelled)."""
+    """A cell ended: well (result), badly (error), or because of another one.
+
+    A result may be announced more than once: one that was lost with its node, and was still needed,
+    is made again.
+
+    Attributes:
+        cancelled: It was stopped, or never started, because the run ended.
+        skipped: It never started because something that it comes after has failed.
+    """
 
     at: datetime
     cell: CellId
     result: CellResult | None = None
     error: str = ""
     cancelled: bool = False
+    skipped: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImageVerified:
+    """It is known whether the files of an image can run on its platform."""
+
+    at: datetime
+    target: str
+    verification: Verification
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,6 +195,20 @@ class Published:
 
     at: datetime
     publication: Publication
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TargetBlocked:
+    """The result of a target will not be published.
+
+    Attributes:
+        by: Its gates that failed or could not be built; or, of what itself needs a gate for its
+            build, the cells that failed.
+    """
+
+    at: datetime
+    target: str
+    by: tuple[CellId, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,12 +223,16 @@ Event = (
     NodeChosen
     | PlanReady
     | CellStarted
+    | CellRetried
+    | NodeLost
     | StepChanged
     | TransferMoved
     | LogWritten
     | WarningRaised
     | CellFinished
+    | ImageVerified
     | Published
+    | TargetBlocked
     | RunFinished
 )
 

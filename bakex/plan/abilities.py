@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 from bakex.errors import CapabilityError
 from bakex.model.node import Feature
 from bakex.model.result import PushImage, SaveImage
+from bakex.plan.order import links
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -47,15 +48,43 @@ def check_abilities(
     for cell in plan.cells:
         info = infos[cell.node]
         requests = exports.get(str(cell.id), ())
-        for what, hint in (*_of_target(cell, info), *_of_exports(requests, info)):
+        lacking = _of_target(cell.target, info.features, by_content=_by_content(cell))
+        for what, hint in (*lacking, *_of_exports(requests, info)):
             found.setdefault(f"{info.name} lacks {what}, which {cell.target.name!r} needs", hint)
     if found:
         first, *others = found
         raise CapabilityError(first, detail="\n".join(others), hint=found[first])
 
 
-def _of_target(cell: Cell, info: NodeInfo) -> Iterator[tuple[str, str]]:
-    target, can = cell.target, info.features
+def suits(target: Target, can: frozenset[Feature], *, published: bool) -> bool:
+    """Return whether a node with these features can do what a target asks for.
+
+    Results of others, which a node may or may not have itself, count as content that it is given.
+
+    Args:
+        target: As it is for the platform in question.
+        can: What the node can do.
+        published: Whether the target's outputs are made.
+    """
+    is_linked = bool(links(target))
+    if any(_of_target(target, can, by_content=is_linked)):
+        return False
+    special = (what for output in target.output for what in _odd(output.attrs))
+    return Feature.OCI_EXPORT in can or not (published and any(special))
+
+
+def _odd(attrs: Mapping[str, str]) -> Iterator[str]:
+    """Return what an image can be only if BuildKit itself makes it."""
+    kind = attrs.get("compression", "gzip")
+    if kind not in _COMPRESSIONS:
+        yield f"compression={kind}"
+    if attrs.get("rewrite-timestamp", "").lower() not in _FALSE:
+        yield "rewrite-timestamp"
+
+
+def _of_target(
+    target: Target, can: frozenset[Feature], *, by_content: bool
+) -> Iterator[tuple[str, str]]:
     if Feature.ATTESTATIONS not in can:
         for attestation in target.attest:
             if not attestation.disabled:
@@ -67,18 +96,24 @@ def _of_target(cell: Cell, info: NodeInfo) -> Iterator[tuple[str, str]]:
         yield "limits for build steps (ulimits)", _OLD
     if Feature.STEP_RESOURCES not in can and target.resources:
         yield "limits on memory and CPU of build steps (resources)", _OLD
-    yield from _of_contexts(cell, target, can)
+    yield from _of_contexts(target, can, by_content=by_content)
 
 
-def _of_contexts(cell: Cell, target: Target, can: frozenset[Feature]) -> Iterator[tuple[str, str]]:
+def _of_contexts(
+    target: Target, can: frozenset[Feature], *, by_content: bool
+) -> Iterator[tuple[str, str]]:
     # A frontend of one's own choice may know what the daemon's does not.
     own_frontend = "BUILDKIT_SYNTAX" in target.args
     if target.contexts and Feature.NAMED_CONTEXTS not in can and not own_frontend:
         yield "named contexts (contexts)", _OLD
         return
     layouts = [name for name, value in target.contexts.items() if value.startswith(_OCI_LAYOUT)]
-    if (layouts or cell.links) and Feature.OCI_LAYOUT_CONTEXTS not in can:
+    if (layouts or by_content) and Feature.OCI_LAYOUT_CONTEXTS not in can:
         yield "contexts from OCI layouts, and from other targets", _OLD
+
+
+def _by_content(cell: Cell) -> bool:
+    return any(base not in cell.direct for _, base in cell.links)
 
 
 def _of_exports(requests: Sequence[ExportRequest], info: NodeInfo) -> Iterator[tuple[str, str]]:
@@ -90,8 +125,5 @@ def _of_exports(requests: Sequence[ExportRequest], info: NodeInfo) -> Iterator[t
         if Feature.IMAGE_LOAD not in info.features:
             yield "a way to hand over images", "use another builder"
             continue
-        kind = request.attrs.get("compression", "gzip")
-        if kind not in _COMPRESSIONS:
-            yield f"compression={kind}", _CLASSIC
-        if request.attrs.get("rewrite-timestamp", "").lower() not in _FALSE:
-            yield "rewrite-timestamp", _CLASSIC
+        for what in _odd(request.attrs):
+            yield what, _CLASSIC

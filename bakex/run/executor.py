@@ -1,30 +1,59 @@
 """A plan and engines in, results out.
 
-* A cell starts when the cells it comes after are done and its node has a free slot.
-* The first failure cancels what runs and what waits; the cancelled cells say so. Every failure that
-  happened by itself is reported, not only the first.
+* What starts when and where is decided by `bakex.run.dispatch`.
+* A failure that happened by itself cancels what runs and what waits; the cancelled cells say so.
+  With `RunPolicy.keep_going` it ends only what comes after the cell, and so does a failure that
+  `Work.tolerates`. Every failure is reported, not only the first.
+* A loss is no failure: the cells of a node that is lost are built on others, and a cell whose
+  attempt broke off is tried again, `RunPolicy.attempts` times in all. A step that fails is tried
+  again only if its target asks for it (`Cell.retries`).
+* A node that builds is asked for signs of life; one that hangs is lost as if it had died.
+* A result that others build on is kept by its node until they have ended.
 * Cancelling `execute` cancels every running build and waits for the engines to confirm.
 """
 
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field
+import random
+from collections import Counter
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from bakex.errors import BakexError, RunFailedError
-from bakex.events import CellFinished, CellStarted
+from bakex.errors import (
+    BakexError,
+    BuildTimeoutError,
+    NodeError,
+    NodeLostError,
+    RunFailedError,
+    StalledError,
+    StepFailedError,
+)
+from bakex.events import CellFinished, CellRetried, CellStarted, NodeLost
+from bakex.model.plan import Broken, Built
+from bakex.model.running import Execution, RunPolicy
+from bakex.run.attempt import Attempt
+from bakex.run.dispatch import Dispatch
+from bakex.run.watch import EVERY_S, SILENT, TICK_S, Limits, silence
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
 
+    from bakex.building import Engine, KeptResult, LinkedContent
     from bakex.events import EventSink
-    from bakex.interfaces import Clock, Engine, LinkedContent
+    from bakex.interfaces import Clock
     from bakex.model.node import NodeName
     from bakex.model.plan import Cell, CellId, Plan
     from bakex.model.result import CellResult, ExportRequest
 
 DEFAULT_SLOTS = 8  # cells at once on one node; BuildKit schedules their steps itself
+_PAUSE_S = 1.0  # before the second attempt where the node is still there; doubles
+_LONGEST_PAUSE_S = 20.0
+
+
+async def _nothing(_cell: Cell, _result: CellResult) -> None:
+    """Follow from a cell in most runs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,23 +63,19 @@ class Work:
     Attributes:
         exports: Cell -> what its node must hand over.
         link: Makes the content of a finished cell usable by another one.
+        tolerates: Whether the others go on although a cell failed with that error.
+        finished: What follows from the result of a cell; the cell is not done before, and fails
+            with it.
         slots: Cells at once on one node.
+        limits: The same for nodes that have a number of their own.
     """
 
     exports: Callable[[Cell], Sequence[ExportRequest]]
     link: Callable[[CellResult], LinkedContent]
+    tolerates: Callable[[Cell, BakexError], bool] = lambda _cell, _error: False
+    finished: Callable[[Cell, CellResult], Awaitable[None]] = _nothing
     slots: int = DEFAULT_SLOTS
-
-
-@dataclass(slots=True)
-class _Progress:
-    done: dict[CellId, asyncio.Event]
-    results: dict[CellId, CellResult] = field(default_factory=dict["CellId", "CellResult"])
-    failures: list[BakexError] = field(default_factory=list[BakexError])
-
-
-class _StopError(Exception):
-    """Ends the task group after a failure was recorded."""
+    limits: Mapping[NodeName, int] = field(default_factory=dict["NodeName", int])
 
 
 async def execute(
@@ -59,46 +84,297 @@ async def execute(
     work: Work,
     events: EventSink,
     clock: Clock,
-) -> dict[CellId, CellResult]:
+    policy: RunPolicy | None = None,
+) -> Execution:
     """Run every cell.
 
     Returns:
-        The result of every cell, in plan order.
+        The results of the cells: of all but those that failed tolerably and those that come after
+        them.
 
     Raises:
-        RunFailedError: One or more cells failed; the others were cancelled.
+        RunFailedError: One or more cells failed; the others were cancelled, or went on as far as
+            they could (`RunPolicy.keep_going`).
     """
-    progress = _Progress(done={cell.id: asyncio.Event() for cell in plan.cells})
-    limits = {name: asyncio.Semaphore(work.slots) for name in engines}
+    return await _Run(plan, engines, work, events, clock, policy or RunPolicy()).go()
 
-    async def run(cell: Cell) -> None:
+
+class _StopError(Exception):
+    """Ends the task group after a failure was recorded."""
+
+
+class _Run:
+    def __init__(
+        self,
+        plan: Plan,
+        engines: Mapping[NodeName, Engine],
+        work: Work,
+        events: EventSink,
+        clock: Clock,
+        policy: RunPolicy,
+    ) -> None:
+        self._plan = plan
+        self._engines = engines
+        self._work = work
+        self._events = events
+        self._clock = clock
+        self._policy = policy
+        slots = {name: work.limits.get(name, work.slots) for name in engines}
+        self._dispatch = Dispatch(plan.cells, slots, total=policy.jobs)
+        self._limits = Limits(policy, clock)
+        self._changed = asyncio.Event()
+        self._cells = {cell.id: cell for cell in plan.cells}
+        self._waiting = dict(self._cells)  # those without a verdict
+        self._users = {cell.id: plan.users(cell.id) for cell in plan.cells}
+        self._attempts: dict[NodeName, set[Attempt]] = {name: set() for name in engines}
+        self._broken: dict[CellId, list[Broken]] = {}
+        self._faults: Counter[CellId] = Counter()  # failures that were the cell's own
+        self._results: dict[CellId, CellResult] = {}
+        self._built: dict[CellId, Built] = {}
+        self._kept: dict[CellId, KeptResult] = {}
+        self._released: dict[CellId, asyncio.Event] = {}
+        self._lost: dict[NodeName, str] = {}
+        self._failures: dict[CellId, BakexError] = {}
+        self._has_failed = False
+        self._stop = False
+
+    async def go(self) -> Execution:
         try:
-            for other in cell.after:
-                await progress.done[other].wait()
-            async with limits[cell.node]:
-                await build(cell)
-        except asyncio.CancelledError:
-            events.emit(CellFinished(at=clock.now(), cell=cell.id, cancelled=True))
-            raise
+            async with asyncio.TaskGroup() as group:
+                watchers = [group.create_task(self._watch(name)) for name in self._engines]
+                watchers.append(group.create_task(self._keep_time()))
+                await self._schedule(group)
+                for watcher in watchers:
+                    watcher.cancel()
+        except* _StopError:
+            pass
+        finally:
+            for cell in self._waiting:
+                self._events.emit(CellFinished(at=self._clock.now(), cell=cell, cancelled=True))
+        if self._has_failed:
+            failures = list(self._failures.values())
+            raise RunFailedError(
+                f"{len(failures)} of {len(self._plan.cells)} cells failed", failures
+            )
+        ids = [cell.id for cell in self._plan.cells if cell.id in self._built]
+        return Execution(
+            results={cell: self._results[cell] for cell in ids},
+            built={cell: self._built[cell] for cell in ids},
+            failures=self._failures,
+        )
 
-    async def build(cell: Cell) -> None:
-        events.emit(CellStarted(at=clock.now(), cell=cell.id, node=cell.node))
-        inputs = {context: work.link(progress.results[base]) for context, base in cell.links}
+    async def _schedule(self, group: asyncio.TaskGroup) -> None:
+        while self._waiting:
+            self._changed.clear()
+            for cell, node in self._dispatch.start():
+                here = replace(cell, node=node, speed=self._dispatch.speed(cell, node))
+                number = len(self._broken.get(cell.id, ())) + 1
+                own = Attempt(here, number, self._events, self._clock)
+                self._attempts[node].add(own)
+                own.run_in(group.create_task(self._attempt(own), name=str(cell.id)))
+            for cell in self._dispatch.stranded():
+                if not self._stop:
+                    self._fail(cell, self._no_node(cell))
+            if self._stop:
+                raise _StopError
+            if self._waiting:
+                await self._changed.wait()
+
+    # ---------------------------------------------------------------- one attempt
+
+    async def _attempt(self, own: Attempt) -> None:
+        cell, at = own.cell, self._clock.now()
+        self._events.emit(CellStarted(at=at, cell=cell.id, node=cell.node, attempt=own.number))
         try:
-            result = await engines[cell.node].build(cell, work.exports(cell), inputs, events)
-        except BakexError as error:
-            progress.failures.append(error)
-            events.emit(CellFinished(at=clock.now(), cell=cell.id, error=error.summary))
-            raise _StopError from error
-        progress.results[cell.id] = result
-        progress.done[cell.id].set()
-        events.emit(CellFinished(at=clock.now(), cell=cell.id, result=result))
+            try:
+                await self._build(own)
+            except (asyncio.CancelledError, BakexError) as caught:
+                error = own.close(caught)
+                if not isinstance(error, BakexError):
+                    raise error from None
+                if not own.is_settled:
+                    await self._broke_off(own, error)
+        finally:
+            own.is_open = False
+            self._attempts[cell.node].discard(own)
+            self._changed.set()
 
-    try:
-        async with asyncio.TaskGroup() as group:
-            for cell in plan.cells:
-                group.create_task(run(cell), name=str(cell.id))
-    except* _StopError:
-        count, total = len(progress.failures), len(plan.cells)
-        raise RunFailedError(f"{count} of {total} cells failed", progress.failures) from None
-    return {cell.id: progress.results[cell.id] for cell in plan.cells}
+    async def _build(self, own: Attempt) -> None:
+        async with AsyncExitStack() as keeping:
+            result = await self._result(own, keeping)
+            own.is_open = False
+            try:
+                await self._work.finished(own.cell, result)
+            except BakexError as error:
+                # Only a build may fail: what follows from it concerns everybody.
+                own.is_settled = True
+                self._fail(own.cell, error, is_fatal=True)
+                return
+            released = self._released.get(own.cell.id)
+            if released is not None and not released.is_set() and own.cell.node in self._lost:
+                raise NodeLostError(self._lost[own.cell.node])
+            self._done(own, result)
+            if released is not None:
+                own.is_open = True
+                await released.wait()
+
+    async def _result(self, own: Attempt, keeping: AsyncExitStack) -> CellResult:
+        cell = own.cell
+        engine, exports = self._engines[cell.node], self._work.exports(cell)
+        inputs = {
+            context: self._kept[base]
+            if base in cell.direct
+            else self._work.link(self._results[base])
+            for context, base in cell.links
+        }
+        self._released.pop(cell.id, None)
+        if self._waiting.keys().isdisjoint(self._users[cell.id]):
+            return await engine.build(cell, exports, inputs, own)
+        self._released[cell.id] = asyncio.Event()
+        kept = await keeping.enter_async_context(engine.keep(cell, exports, inputs, own))
+        self._kept[cell.id] = kept
+        return kept.result
+
+    async def _broke_off(self, own: Attempt, error: BakexError) -> None:
+        """Try a cell again whose attempt came to nothing, or give it up."""
+        cell = own.cell
+        is_loss = await self._is_loss(cell.node, error)
+        losses = own.number - self._faults[cell.id]
+        if is_loss:
+            is_last = losses >= self._policy.attempts
+        else:
+            self._faults[cell.id] += 1
+            may_repeat = isinstance(error, StepFailedError)
+            is_last = not may_repeat or self._faults[cell.id] > cell.retries
+        if is_loss and not is_last and cell.node not in self._lost:
+            await self._clock.sleep(_pause_s(losses))
+        if cell.id not in self._waiting:  # meanwhile it was found out that it cannot be built
+            self._dispatch.failed(cell.id)
+        elif is_last:
+            self._fail(cell, self._final(own, error))
+        else:
+            lost = f"lost: {self._lost[cell.node]}" if cell.node in self._lost else ""
+            reason = lost if is_loss and lost else error.summary
+            self._broken.setdefault(cell.id, []).append(Broken(node=cell.node, reason=reason))
+            at, count = self._clock.now(), own.number
+            self._events.emit(
+                CellRetried(at=at, cell=cell.id, node=cell.node, attempt=count, reason=reason)
+            )
+            self._dispatch.again(cell.id, elsewhere=is_loss)
+
+    async def _is_loss(self, node: NodeName, error: BakexError) -> bool:
+        """Return whether an attempt broke off because of its node; find out if that is lost."""
+        if isinstance(error, BuildTimeoutError):
+            return False
+        is_loss = isinstance(error, NodeError) and error.transient
+        if node not in self._lost:
+            gone = await silence(self._engines[node])
+            # A daemon that is stopped in good order ends its builds as if they had failed.
+            if gone is not None and (is_loss or not isinstance(gone, StalledError)):
+                self._lose(node, gone)
+        return is_loss or node in self._lost
+
+    def _final(self, own: Attempt, error: BakexError) -> BakexError:
+        """Return what is to be said of a cell that is given up with its last attempt."""
+        cell = own.cell
+        broken = self._broken.get(cell.id)
+        if not broken:
+            return error
+        tries = [f"attempt {n}, {one.node}: {one.reason}" for n, one in enumerate(broken, 1)]
+        if not isinstance(error, NodeError):
+            error.detail = "\n".join(filter(None, [error.detail, *tries]))
+            return error
+        return NodeLostError(
+            f"{cell.id}: given up after {own.number} attempts",
+            detail="\n".join([*tries, f"attempt {own.number}, {cell.node}: {error.summary}"]),
+            hint=error.hint,
+        )
+
+    # ---------------------------------------------------------------- verdicts
+
+    def _done(self, own: Attempt, result: CellResult) -> None:
+        cell = own.cell
+        own.is_settled = True
+        self._results[cell.id] = result
+        self._built[cell.id] = Built(
+            node=cell.node,
+            speed=cell.speed,
+            seconds=self._clock.monotonic() - own.started,
+            attempts=own.number,
+            broken=tuple(self._broken.get(cell.id, ())),
+        )
+        self._judged(cell)
+        self._dispatch.done(cell.id)
+        self._events.emit(CellFinished(at=self._clock.now(), cell=cell.id, result=result))
+
+    def _fail(self, cell: Cell, error: BakexError, *, is_fatal: bool = False) -> None:
+        self._failures[cell.id] = error
+        self._judged(cell)
+        self._events.emit(CellFinished(at=self._clock.now(), cell=cell.id, error=error.summary))
+        if is_fatal or not self._work.tolerates(cell, error):
+            self._has_failed = True
+            self._stop |= is_fatal or not self._policy.keep_going or self._limits.is_over
+        for user in self._dispatch.failed(cell.id):
+            self._judged(self._cells[user])
+            at = self._clock.now()
+            self._events.emit(
+                CellFinished(at=at, cell=user, cancelled=self._stop, skipped=not self._stop)
+            )
+
+    def _judged(self, cell: Cell) -> None:
+        """Take note of a verdict; what was kept for that cell alone need not be any longer."""
+        del self._waiting[cell.id]
+        for base in cell.direct:
+            if base in self._released and self._waiting.keys().isdisjoint(self._users[base]):
+                self._released[base].set()
+        self._changed.set()
+
+    # ---------------------------------------------------------------- losses and limits
+
+    def _lose(self, node: NodeName, error: BakexError) -> None:
+        if node in self._lost:
+            return
+        self._lost[node] = error.summary
+        self._events.emit(NodeLost(at=self._clock.now(), node=node, reason=error.summary))
+        for cell in self._dispatch.lost(node):
+            # Its content stays in `_results`, for those who use that and nothing of the node.
+            self._waiting[cell] = self._cells[cell]
+            del self._built[cell]
+        for attempt in self._attempts[node]:
+            attempt.evict(NodeLostError(f"{node} was lost", detail=error.summary))
+        self._changed.set()
+
+    def _no_node(self, cell: Cell) -> BakexError:
+        able = {cell.node, *(name for name, _ in cell.alternatives)}
+        lost = [f"{name} was lost: {why}" for name, why in self._lost.items() if name in able]
+        return NodeLostError(
+            f"{cell.id}: no node is left that builds {cell.platform}",
+            detail="\n".join(lost),
+            hint="bring a node back and bake again: finished steps are cached",
+        )
+
+    async def _watch(self, name: NodeName) -> None:
+        silent = 0
+        while name not in self._lost:
+            await self._clock.sleep(EVERY_S)
+            asked = self._clock.monotonic()
+            gone = await silence(self._engines[name]) if self._attempts[name] else None
+            # A node that is too busy to answer may still have news of its cells.
+            heard = any(one.last > max(asked, one.started) for one in self._attempts[name])
+            silent = silent + 1 if gone and not heard else 0
+            if gone is not None and silent >= SILENT:
+                self._lose(name, gone)
+
+    async def _keep_time(self) -> None:
+        while self._limits.are_set(self._plan.cells):
+            await self._clock.sleep(TICK_S)
+            for attempt in [one for there in self._attempts.values() for one in there]:
+                over = None if attempt.is_settled else self._limits.passed(attempt)
+                if over is not None:
+                    attempt.evict(over)
+
+
+def _pause_s(losses: int) -> float:
+    """Return how long to wait where a node is still there; spread, so that not all come at once."""
+    spread = random.uniform(0.5, 1)  # noqa: S311 - no secret
+    return min(_PAUSE_S * 2.0 ** (losses - 1), _LONGEST_PAUSE_S) * spread

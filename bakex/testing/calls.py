@@ -72,6 +72,11 @@ class MemoryCall:
         self._ended = message is None
         return message
 
+    async def receive_some(self) -> list[bytes]:
+        """Return the next message, as if no other one were there; none after the last."""
+        message = await self.receive()
+        return [] if message is None else [message]
+
     async def send(self, message: bytes) -> None:
         """Send a message; waits while the peer does not receive."""
         if self._keep:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -15,10 +16,10 @@ from bakex.model.platform import Platform
 from bakex.model.result import CellResult, PushImage, SaveImage, StoreImage
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import AsyncGenerator, Mapping, Sequence
 
+    from bakex.building import KeptResult, LinkedContent
     from bakex.events import Event, EventSink
-    from bakex.interfaces import LinkedContent
     from bakex.model.plan import Cell, CellId
     from bakex.model.result import ExportRequest
 
@@ -50,6 +51,13 @@ def fake_node(
     return NodeInfo(endpoint=endpoint, platforms=platforms, features=frozenset(Feature))
 
 
+@dataclass(frozen=True, slots=True)
+class FakeKept:
+    """What nobody keeps in truth (`bakex.building.KeptResult`)."""
+
+    result: CellResult
+
+
 @dataclass(slots=True)
 class FakeEngine:
     """An engine whose cells succeed at once, fail as told, or wait until they are released.
@@ -59,7 +67,8 @@ class FakeEngine:
         hold: Cells that run until the event is set.
         started: Cells in the order in which they began.
         cancelled: Cells that were stopped while they ran.
-        inputs: What each cell was given as linked content.
+        inputs: What each cell was given of others.
+        kept: Cells whose results are kept at the moment.
     """
 
     info: NodeInfo
@@ -67,9 +76,10 @@ class FakeEngine:
     hold: Mapping[CellId, asyncio.Event] = field(default_factory=dict["CellId", asyncio.Event])
     started: list[CellId] = field(default_factory=list["CellId"])
     cancelled: list[CellId] = field(default_factory=list["CellId"])
-    inputs: dict[CellId, Mapping[str, LinkedContent]] = field(
-        default_factory=dict["CellId", "Mapping[str, LinkedContent]"]
+    inputs: dict[CellId, Mapping[str, LinkedContent | KeptResult]] = field(
+        default_factory=dict["CellId", "Mapping[str, LinkedContent | KeptResult]"]
     )
+    kept: set[CellId] = field(default_factory=set["CellId"])
     running: int = 0
     most_at_once: int = 0
 
@@ -81,7 +91,7 @@ class FakeEngine:
         self,
         cell: Cell,
         exports: Sequence[ExportRequest],
-        inputs: Mapping[str, LinkedContent],
+        inputs: Mapping[str, LinkedContent | KeptResult],
         events: EventSink,  # noqa: ARG002 - part of the seam
     ) -> CellResult:
         """Do as the attributes say."""
@@ -101,6 +111,22 @@ class FakeEngine:
         finally:
             self.running -= 1
         return CellResult(cell=cell.id, exports=tuple(_image(cell.id, e) for e in exports))
+
+    @asynccontextmanager
+    async def keep(
+        self,
+        cell: Cell,
+        exports: Sequence[ExportRequest],
+        inputs: Mapping[str, LinkedContent | KeptResult],
+        events: EventSink,
+    ) -> AsyncGenerator[FakeKept]:
+        """Do as the attributes say, and note how long the result is kept."""
+        result = await self.build(cell, exports, inputs, events)
+        self.kept.add(cell.id)
+        try:
+            yield FakeKept(result)
+        finally:
+            self.kept.remove(cell.id)
 
     async def aclose(self) -> None:
         """Do nothing."""

@@ -19,6 +19,7 @@ from bakex.model.media_types import (
     DOCKER_CONFIG,
     DOCKER_MANIFEST,
     OCI_CONFIG,
+    OCI_EMPTY,
     OCI_INDEX,
     OCI_MANIFEST,
     REFERENCE_DIGEST,
@@ -26,6 +27,7 @@ from bakex.model.media_types import (
 )
 from bakex.model.platform import Platform
 from bakex.oci.copy import once, push_document
+from bakex.oci.verified import read_document
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -75,7 +77,7 @@ async def put_image(
         "architecture": found.architecture,
         "os": found.os,
         **variant,
-        "config": {"Cmd": ["/hello"]},
+        "config": {"WorkingDir": "/"},
         "rootfs": {
             "type": "layers",
             "diff_ids": [f"sha256:{hashlib.sha256(tar).hexdigest()}" for tar in tars],
@@ -138,6 +140,46 @@ async def put_attested(
     attached = {**attestation.to_json(), "annotations": link, "platform": _UNKNOWN}
     index = {"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": [entry, attached]}
     return await push_document(store, encode(index), OCI_INDEX)
+
+
+async def put_artifact(
+    store: Store, subject: Descriptor, artifact_type: str, *, data: bytes = b"signed"
+) -> Descriptor:
+    """Store something that refers to a manifest, such as a signature.
+
+    Args:
+        store: Where it goes.
+        subject: What it is about; it need not be there.
+        artifact_type: What it is.
+        data: Its only blob.
+    """
+    config = await put_blob(store, b"{}", OCI_EMPTY)
+    blob = await put_blob(store, data, "application/octet-stream")
+    document = {
+        "schemaVersion": 2,
+        "mediaType": OCI_MANIFEST,
+        "artifactType": artifact_type,
+        "config": config.to_json(),
+        "layers": [blob.to_json()],
+        "subject": subject.to_json(),
+    }
+    return await push_document(store, encode(document), OCI_MANIFEST)
+
+
+async def put_index(store: Store, entries: Sequence[Descriptor]) -> Descriptor:
+    """Store an index of what is in the store already."""
+    listed = [entry.to_json() for entry in entries]
+    document = {"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": listed}
+    return await push_document(store, encode(document), OCI_INDEX)
+
+
+async def put_platforms(store: Store, *platforms: str, **image: Any) -> Descriptor:  # noqa: ANN401 - as put_image
+    """Store an attested image for several platforms, and return its index, as bakex makes it."""
+    entries: list[Descriptor] = []
+    for platform in platforms:
+        part = await read_document(store, await put_attested(store, platform, **image))
+        entries.extend(part.children)
+    return await put_index(store, sorted(entries, key=lambda entry: entry.is_attestation))
 
 
 def layer_tar(files: Mapping[str, bytes]) -> bytes:

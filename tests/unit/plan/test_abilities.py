@@ -32,12 +32,13 @@ def check(
     *requests: ExportRequest,
     features: frozenset[Feature] = CLASSIC,
     links: tuple[tuple[str, CellId], ...] = (),
+    direct: frozenset[CellId] = frozenset(),
     **fields: Any,
 ) -> None:
     identity = CellId("app", AMD64)
     cell = Cell(
         id=identity, target=Target(name="app", **fields), node=NodeName("old"),
-        speed=Speed.NATIVE, links=links,
+        speed=Speed.NATIVE, links=links, direct=direct,
     )  # fmt: skip
     plan = Plan(cells=(cell,), requested=("app",))
     check_abilities(plan, [node(features)], {str(identity): requests})
@@ -85,6 +86,7 @@ def test_content_of_ours_as_a_context() -> None:
         features=features, contexts={"a": "target:base"}, links=linked
     )
     check(features=features | {Feature.OCI_LAYOUT_CONTEXTS}, links=linked)
+    check(features=features, links=linked, direct=frozenset({linked[0][1]}))
 
 
 def test_what_cannot_be_made_of_a_classic_image(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from bakex.plan.explain import document, text
 from bakex.plan.planner import plan
 from bakex.testing.fakes import fake_node
 
+AMD = Platform.parse("linux/amd64")
 NODES = [fake_node("big", emulated=("linux/arm64",))]
 TARGETS = {
     "base": Target(name="base", platforms=("linux/amd64", "linux/arm64")),
@@ -24,6 +25,9 @@ TARGETS = {
             Output(type="oci", dest="app.tar"),
         ),
         secret=(Secret(id="token", env="TOKEN"),),
+        entitlements=("network.host",),
+        timeout="5m",
+        retries="1",
     ),
 }
 PLAN = plan(TARGETS, ["app", "base"], NODES, Platform.parse("linux/amd64"))
@@ -32,15 +36,18 @@ PLAN = plan(TARGETS, ["app", "base"], NODES, Platform.parse("linux/amd64"))
 def test_the_table_says_where_how_and_whereto() -> None:
     assert text(PLAN, NODES).splitlines() == [
         "TARGET  PLATFORM     NODE  HOW",
-        "base    linux/amd64  big   native",
-        "base    linux/arm64  big   emulated",
-        "app     linux/amd64  big   native, after base@linux/amd64",
-        "app     linux/arm64  big   emulated, after base@linux/arm64",
+        "base    linux/amd64  big   native: the only node",
+        "base    linux/arm64  big   emulated: no native node",
+        "app     linux/amd64  big   native: the only node; after base@linux/amd64",
+        "app     linux/arm64  big   emulated: no native node; after base@linux/arm64",
         "",
         "app: push to r.example/app:1",
         "app: push to r.example/app:1",
         "app: oci app.tar",
         "base: no output, the result stays in the build cache",
+        "",
+        "app: secrets token",
+        "app: entitlements network.host",
         "",
         "node big: unix:///nowhere/big.sock",
     ]
@@ -55,6 +62,46 @@ def test_a_push_without_tags_says_so() -> None:
 def test_the_document_is_json_and_names_secrets_by_id_only() -> None:
     made = document(PLAN, NODES)
     assert json.loads(json.dumps(made)) == made
-    (_, _, app, _) = made["cells"]  # type: ignore[misc]
-    assert app["secrets"] == ["token"]  # type: ignore[has-type]
-    assert app["outputs"] == ["registry", "image", "oci"]  # type: ignore[has-type]
+    cells = made["cells"]
+    assert isinstance(cells, list)
+    app = cells[2]
+    assert app["pushes"] == ["r.example/app:1"]
+    assert (app["why"], app["alternatives"]) == ("the only node", 0)
+    assert (app["timeoutSeconds"], app["retries"]) == (300.0, 1)
+    assert app["direct"] == ["base@linux/amd64"]
+    assert app["secrets"] == ["token"]
+    assert app["outputs"] == ["registry", "image", "oci"]
+
+
+def test_gates() -> None:
+    gates = ("test", "lint")
+    platforms = ("linux/amd64", "linux/arm64")
+    targets = {
+        "app": Target(name="app", platforms=platforms, publish_requires=gates),
+        "test": Target(name="test", contexts={"mid": "target:mid"}),
+        "mid": Target(name="mid", contexts={"app": "target:app"}, platforms=platforms),
+        "lint": Target(name="lint"),
+    }
+    made = plan(targets, ["app"], NODES, Platform.parse("linux/amd64"))
+    lines = text(made, NODES).splitlines()
+    said = "app: not published unless"
+    assert [line for line in lines if line.startswith(said)] == [
+        f"{said} test succeeds (linux/amd64, linux/arm64)",
+        f"{said} lint succeeds (linux/amd64, linux/arm64), which does not use its result",
+    ]
+    cells = document(made, NODES)["cells"]
+    assert isinstance(cells, list)
+    assert cells[0]["gates"] == ["test@linux/amd64", "lint@linux/amd64"]
+
+
+def test_other_nodes_that_could_are_counted() -> None:
+    nodes = [fake_node(name) for name in "abc"]
+    named = Output(type="image", attrs={"push": "true", "name": "r.example/y"})
+    made = plan({"x": Target(name="x", output=(named,))}, ["x"], nodes[:2], AMD)
+    assert (
+        text(made, nodes).splitlines()[1]
+        == "x       linux/amd64  a     native: free; 1 other could"
+    )
+    assert "x: push to r.example/y" in text(made, nodes)
+    made = plan({"x": Target(name="x")}, ["x"], nodes, AMD)
+    assert text(made, nodes).splitlines()[1].endswith("; 2 others could")

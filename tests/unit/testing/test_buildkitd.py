@@ -50,9 +50,8 @@ async def control(daemon: FakeBuildkitd) -> AsyncIterator[Control]:
 
 
 def request(**fields: object) -> pb.SolveRequest:
-    base = pb.SolveRequest(ref="r", frontend="f", cache=pb.CacheOptions())
-    base.MergeFrom(pb.SolveRequest(**fields))  # type: ignore[arg-type]
-    return base
+    base: dict[str, object] = {"ref": "r", "frontend": "f", "cache": pb.CacheOptions()}
+    return pb.SolveRequest(**{**base, **fields})  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -106,6 +105,33 @@ async def test_methods_that_were_not_advertised_are_not_called(
     with pytest.raises(RpcError, match="no active session"):
         await control.solve(request(ref="other"))
     await session.aclose()
+
+
+BRIDGE = "/moby.buildkit.v1.frontend.LLBBridge/"
+
+
+async def test_steps_and_a_frontend_exclude_each_other(daemon: FakeBuildkitd) -> None:
+    connection = Connection(UnixDialer(daemon.path))
+    metadata = [("buildkit-controlapi-buildid", "r")]
+    steps = pb.Definition(steps=[b"op"])
+    message = pb.GatewaySolveRequest(definition=steps, frontend="f")
+    async with asyncio.TaskGroup() as group:
+        build = group.create_task(Control(connection).solve(request(frontend="", internal=True)))
+        with pytest.raises(RpcError, match="both Definition and Frontend"):
+            await connection.unary(
+                BRIDGE + "Solve", message, pb.GatewaySolveResponse, metadata=metadata
+            )
+        build.cancel()
+    connection.close()
+
+
+async def test_a_build_that_is_over_takes_no_result(daemon: FakeBuildkitd) -> None:
+    connection = Connection(UnixDialer(daemon.path))
+    assert await Control(connection).solve(request()) == {}
+    metadata = [("buildkit-controlapi-buildid", "r")]
+    with pytest.raises(RpcError, match="no such job r"):
+        await connection.unary(BRIDGE + "Return", pb.ReturnRequest(), pb.Empty, metadata=metadata)
+    connection.close()
 
 
 async def test_other_paths_are_not_found(daemon: FakeBuildkitd) -> None:
