@@ -29,6 +29,7 @@ class Settings:
         progress: ``BAKEX_PROGRESS`` or ``BUILDKIT_PROGRESS``.
         state: Directory of what must survive: private engines, journals.
         cache: Directory of what can be made again.
+        config: Directory of what the user writes: platforms and devices, builders.
         engine_prefix: Extra directory in which daemon programs are looked for.
         machine: ``os/architecture`` of this machine in Go's words, not normalised further.
     """
@@ -45,6 +46,7 @@ class Settings:
     progress: str = ""
     state: Path
     cache: Path
+    config: Path = Path("/nonexistent")
     engine_prefix: Path
     machine: str = "linux/amd64"
 
@@ -55,6 +57,7 @@ def load(environ: Mapping[str, str] | None = None, *, cwd: Path | None = None) -
     home = Path(env.get("HOME") or "/")
     state = Path(env.get("XDG_STATE_HOME") or home / ".local" / "state") / "bakex"
     cache = Path(env.get("XDG_CACHE_HOME") or home / ".cache") / "bakex"
+    config = Path(env.get("XDG_CONFIG_HOME") or home / ".config") / "bakex"
     docker_config = Path(env.get("DOCKER_CONFIG") or home / ".docker")
     return Settings(
         environ=env,
@@ -69,6 +72,7 @@ def load(environ: Mapping[str, str] | None = None, *, cwd: Path | None = None) -
         progress=env.get("BAKEX_PROGRESS") or env.get("BUILDKIT_PROGRESS", ""),
         state=state,
         cache=cache,
+        config=config,
         machine=_machine(),
         engine_prefix=Path(env.get("BAKEX_ENGINE_PREFIX") or cache / "engine" / "prefix"),
     )

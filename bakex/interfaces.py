@@ -1,25 +1,26 @@
-"""The seams: every Protocol behind which bakex touches the world."""
+"""The seams behind which bakex touches the world, but for engines and the ways to daemons.
+
+Those are in `bakex.building` and `bakex.carriers`.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+    from collections.abc import AsyncIterator, Callable, Sequence
     from datetime import datetime
     from pathlib import Path
 
     from bakex.carriers import ImageLoader
-    from bakex.events import EventSink
-    from bakex.model.call import Answer, Call
     from bakex.model.descriptor import Descriptor
     from bakex.model.digest import Digest
-    from bakex.model.node import NodeInfo, NodeName
+    from bakex.model.node import NodeName
     from bakex.model.outputs import Output
-    from bakex.model.plan import Cell, CellId
+    from bakex.model.plan import Cell
     from bakex.model.publication import Publication, TagMove
     from bakex.model.reference import Reference
-    from bakex.model.result import CellResult, ExportRequest
+    from bakex.model.result import ExportRequest
     from bakex.model.secrets import SecretValue
     from bakex.model.target import Target
 
@@ -68,84 +69,6 @@ class DefinitionReader(Protocol):
         ...
 
 
-class Engine(Protocol):
-    """Turns cells into results, on one node. Safe for concurrent `build` calls."""
-
-    async def probe(self) -> NodeInfo:
-        """Ask the daemon what it is and can do.
-
-        Raises:
-            NodeError: It does not answer, or is no BuildKit.
-        """
-        ...
-
-    async def build(
-        self,
-        cell: Cell,
-        exports: Sequence[ExportRequest],
-        inputs: Mapping[str, LinkedContent],
-        events: EventSink,
-    ) -> CellResult:
-        """Build one cell and hand over its result as asked.
-
-        Args:
-            cell: What to build; its platform is the only one that is built.
-            exports: What the node must hand over; empty to build only.
-            inputs: Named context -> content of another cell (see `Cell.links`).
-            events: Gets the steps, logs, transfers and warnings.
-
-        Raises:
-            BuildError: The build ran and failed.
-            NodeError: The node was lost; another attempt may work.
-            UnsupportedAttributeError: The target asks for something this engine cannot do.
-
-        Cancelling this stops the running steps on the node before it returns (bounded). An export
-        that did not complete leaves nothing under its final name.
-        """
-        ...
-
-    async def aclose(self) -> None:
-        """Drop the connections; safe to repeat."""
-        ...
-
-
-@runtime_checkable
-class Asker(Protocol):
-    """An engine that can also ask frontends, instead of having them build."""
-
-    async def call(
-        self, cell: Cell, call: Call, others: Mapping[CellId, Cell], events: EventSink
-    ) -> Answer:
-        """Call a method of a target's frontend; no step is run.
-
-        Args:
-            cell: Whose frontend; the platform matters only to frontends that look at it.
-            call: The method.
-            others: The cells that it links to, and those that these link to.
-            events: Gets the steps and warnings.
-
-        Raises:
-            BuildError: The frontend failed, or has no such method.
-            NodeError: The node was lost.
-            UnsupportedAttributeError: The target asks for something this engine cannot do.
-        """
-        ...
-
-
-class LinkedContent(Protocol):
-    """The content of a finished cell, offered to another one as a named context."""
-
-    @property
-    def layout(self) -> Path:
-        """An OCI layout directory that holds all of its blobs."""
-        ...
-
-    @property
-    def root(self) -> Descriptor:
-        """Its manifest or index in that layout."""
-        ...
-
-
 class ContentReader(Protocol):
     """Reads content by descriptor."""
 
@@ -155,6 +78,23 @@ class ContentReader(Protocol):
         Raises:
             ContentNotFoundError: Not there.
             RegistryError: The registry refused or failed.
+        """
+        ...
+
+
+class ContentSource(ContentReader, Protocol):
+    """Content that can be read, asked for, and found by name."""
+
+    async def exists(self, descriptor: Descriptor) -> bool:
+        """Return whether the content is there, with the right size."""
+        ...
+
+    async def resolve(self, name: str) -> Descriptor:
+        """Return what a tag or digest stands for.
+
+        Raises:
+            NameUnknownError: In a registry: there is no such name.
+            ContentNotFoundError: In a layout or in memory: there is no such name.
         """
         ...
 
@@ -196,6 +136,23 @@ class Store(ContentReader, ContentWriter, Protocol):
 
     async def tag(self, descriptor: Descriptor, name: str) -> None:
         """Point a tag at content that is already stored."""
+        ...
+
+
+class Referring(Protocol):
+    """Knows what refers to a manifest by its ``subject``: a repository, an OCI layout."""
+
+    async def referrers(self, subject: Digest, artifact_type: str = "") -> tuple[Descriptor, ...]:
+        """Return what refers to a manifest: signatures, SBOMs and other artifacts.
+
+        Args:
+            subject: The manifest or index; it need not be there.
+            artifact_type: Only those of this type; empty for all.
+
+        Raises:
+            RegistryError: The registry refused or failed.
+            ContentError: The list is malformed.
+        """
         ...
 
 

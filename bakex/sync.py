@@ -6,6 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from bakex.api.client import Client
+from bakex.model.running import Emulation
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -15,10 +16,16 @@ if TYPE_CHECKING:
     from bakex.events import EventSink
     from bakex.model.plan import Plan
     from bakex.model.publication import PublishPolicy, Report
+    from bakex.model.running import RunPolicy
 
 
 def plan(
-    settings: Settings, resolution: Resolution, *, builder: str = "", events: EventSink
+    settings: Settings,
+    resolution: Resolution,
+    *,
+    builder: str = "",
+    emulation: Emulation = Emulation.FALLBACK,
+    events: EventSink,
 ) -> Plan:
     """Connect to a builder and return what `bake` would do.
 
@@ -27,7 +34,7 @@ def plan(
 
     async def run() -> Plan:
         async with Client.open(settings, builder=builder, events=events) as client:
-            return client.plan(resolution)
+            return client.plan(resolution, emulation=emulation)
 
     return asyncio.run(run())
 
@@ -39,6 +46,7 @@ def bake(
     builder: str = "",
     allow: Sequence[str] = (),
     policy: PublishPolicy | None = None,
+    running: RunPolicy | None = None,
     events: EventSink,
 ) -> Report:
     """Connect to a builder, build, assemble and publish.
@@ -49,6 +57,6 @@ def bake(
 
     async def run() -> Report:
         async with Client.open(settings, builder=builder, events=events) as client:
-            return await client.bake(resolution, allow=allow, policy=policy)
+            return await client.bake(resolution, allow=allow, policy=policy, running=running)
 
     return asyncio.run(run())

@@ -10,8 +10,8 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from bakex._util.tasks import concurrently
+from bakex.building import Asker
 from bakex.errors import UnsupportedAttributeError
-from bakex.interfaces import Asker
 from bakex.model.attributes import evolve
 from bakex.model.call import Call
 from bakex.plan.order import links
@@ -41,7 +41,7 @@ def calls(targets: Mapping[str, Target]) -> dict[str, Call]:
 
 
 def to_build(resolution: Resolution) -> Resolution:
-    """Return what remains to be built: the requested targets without a call, and their bases."""
+    """Return what remains to be built: the requested targets without a call, and what they need."""
     asked = calls(resolution.targets)
     if not asked:
         return resolution
@@ -51,7 +51,8 @@ def to_build(resolution: Resolution) -> Resolution:
         name = needed.pop()
         if name not in found:
             found.add(name)
-            needed.extend(links(resolution.targets[name]).values())
+            target = resolution.targets[name]
+            needed.extend((*links(target).values(), *target.publish_requires))
     targets = {
         name: evolve(target, {"call": None})
         for name, target in resolution.targets.items()

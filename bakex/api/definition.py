@@ -125,6 +125,14 @@ def define(
         stdin=stdin,
     )
     resolution = resolve(definition, targets, overrides)
+    if strict:
+        from bakex.bake import extensions  # noqa: PLC0415 - start-up: rarely asked for
+
+        extensions.strict_targets(resolution.targets.values())
+    if any(target.device for target in resolution.targets.values()):
+        from bakex.api import devices  # noqa: PLC0415 - start-up: rarely asked for
+
+        resolution = devices.applied(settings, resolution)
     if check:
         _check(settings, resolution)
     return resolution

@@ -7,7 +7,7 @@ digest, files written beside their destination); nothing becomes visible here. T
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from bakex._util.tasks import concurrently
 from bakex.errors import InternalError
 from bakex.model.outputs import STDOUT
-from bakex.model.result import SaveImage
+from bakex.model.result import PushImage, SaveImage
 from bakex.outputs.attributes import unsupported
 from bakex.outputs.catalogue import exporter
 from bakex.outputs.image import destinations, lacks_name
@@ -26,8 +26,10 @@ if TYPE_CHECKING:
 
     from bakex.interfaces import Desk, Exporter, Finished
     from bakex.model.descriptor import Descriptor
+    from bakex.model.digest import Digest
     from bakex.model.outputs import Output
     from bakex.model.plan import Cell, CellId, Plan
+    from bakex.model.reference import Reference
     from bakex.model.result import CellResult, ExportRequest
     from bakex.model.target import Target
 
@@ -66,7 +68,7 @@ class Outputs:
         self._requests: dict[CellId, list[ExportRequest]] = {c.id: [] for c in plan.cells}
         self._jobs = [self._job(name, output) for name, output in _declared(plan)]
         self._links = desk.workspace / "links"
-        for base in {other for cell in plan.cells for other in cell.after}:
+        for base in plan.handed_over:
             self._requests[base].append(SaveImage(layout=self._links))
         self._check_names()
         self._check_files()
@@ -131,9 +133,31 @@ class Outputs:
                 self._requests[cell.id].append(request)
         return job
 
+    def expect(self, seen: Mapping[Reference, Digest | None]) -> None:
+        """Tell the nodes what tags stand for: what is there already need not be pushed again."""
+        for requests in self._requests.values():
+            for place, request in enumerate(requests):
+                if isinstance(request, PushImage):
+                    found = dict.fromkeys(
+                        digest
+                        for reference, digest in seen.items()
+                        if digest is not None
+                        and str(reference) in request.names
+                        and reference.repository == request.repositories[0]
+                    )
+                    requests[place] = replace(request, published=tuple(found))
+
     def exports(self, cell: Cell) -> Sequence[ExportRequest]:
         """Return what a cell's node must hand over, in a fixed order."""
         return self._requests[cell.id]
+
+    @property
+    def wanted(self) -> Mapping[CellId, Sequence[ExportRequest]]:
+        """What every cell hands over for outputs alone, not for other cells, in the same order."""
+        linked = self._plan.handed_over
+        return {
+            cell: each[:-1] if cell in linked else each for cell, each in self._requests.items()
+        }
 
     def link(self, result: CellResult) -> Link:
         """Return the content of a finished cell that others link to."""

@@ -16,6 +16,7 @@ from bakex.errors import BakexError, ContentNotFoundError, OutputError
 from bakex.events import Published
 from bakex.model.publication import PublishPolicy
 from bakex.oci.validate import validate
+from bakex.outputs.ledger import Ledger
 from bakex.outputs.preflight import preflight
 from bakex.outputs.record import Record, held, place
 from bakex.outputs.tagging import Tagging
@@ -24,19 +25,18 @@ from bakex.registry.credentials import DockerKeychain
 from bakex.run.clock import SystemClock
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+    from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping, Sequence
     from pathlib import Path
 
     from bakex.api.inputs import InputRecords
     from bakex.config import Settings
     from bakex.events import EventSink
-    from bakex.interfaces import Clock, Engine, Finished, LinkedContent, Registry
+    from bakex.interfaces import Clock, Finished, Registry
     from bakex.model.digest import Digest
-    from bakex.model.node import NodeInfo
     from bakex.model.plan import Cell, CellId, Plan
     from bakex.model.publication import Publication, TagMove
     from bakex.model.reference import Reference
-    from bakex.model.result import CellResult, ExportRequest
+    from bakex.model.result import CellResult
     from bakex.outputs.preflight import Destination
 
 _AT_ONCE = 8  # images that are checked at the same time
@@ -78,8 +78,11 @@ class Publisher:
         self._seen: Mapping[Reference, Digest | None] = {}
         self.publications: list[Publication] = []
 
-    async def check(self, destinations: Sequence[Destination]) -> None:
+    async def check(self, destinations: Sequence[Destination]) -> Mapping[Reference, Digest | None]:
         """Find out before anything is built what would be in the way of publication.
+
+        Returns:
+            What the tags stand for, as far as that can be read.
 
         Raises:
             UsageError: An expectation is about no tag of this run.
@@ -102,9 +105,10 @@ class Publisher:
             fixed = [d for d in destinations if self._policy.is_immutable(d.reference)]
             await self._inputs.look(fixed)
             pairs = [(item, seen.get(item.reference)) for item in fixed]
-            self._inputs.check((item, now) for item, now in pairs if now is not None)
+            await self._inputs.check((item, now) for item, now in pairs if now is not None)
         if not self._policy.each:
             self._seen = seen
+        return seen
 
     async def publish(self, finished: Sequence[tuple[str, Finished]]) -> None:
         """Make outputs visible: files first, then tags. See `publications` for the outcome.
@@ -119,6 +123,9 @@ class Publisher:
         if not moves:
             await self._show(finished)
             return
+        self._note((move.reference, (move.root.digest, *move.staged)) for move in moves)
+        if self._inputs is not None:
+            await self._inputs.survey()
         path = place(self._records, moves)
         async with held(path):
             tagging = await self._prepared(moves)
@@ -165,6 +172,7 @@ class Publisher:
     async def _move(self, tagging: Tagging, path: Path) -> None:
         if tagging.pending:
             Record.of(tagging.pending, self._clock.now()).write(path)
+            self._note((m.reference, (old.digest,)) for m, old in tagging.pending if old)
         try:
             await tagging.move()
         except BakexError as error:
@@ -176,6 +184,12 @@ class Publisher:
             if not tagging.is_partial:
                 path.unlink(missing_ok=True)  # noqa: ASYNC240 - one system call
 
+    def _note(self, pushed: Iterable[tuple[Reference, Iterable[Digest]]]) -> None:
+        """Keep what has no tag of its own, or will have none, for `bakex image gc`."""
+        ledger = Ledger(self._records.with_name("pushed"))
+        for reference, digests in pushed:
+            ledger.note(reference.repository, digests, self._clock.now())
+
     def _tell(self, publications: Sequence[Publication]) -> None:
         self.publications.extend(publications)
         if self._inputs is not None:
@@ -186,58 +200,42 @@ class Publisher:
 
 
 class EachTarget:
-    """Publishes a target as soon as its last cell is done (``--publish=each``)."""
+    """Publishes a target as soon as its last cell and its gates are done (``--publish=each``)."""
 
     def __init__(
         self,
         plan: Plan,
-        publish: Callable[[str, Mapping[CellId, CellResult]], Awaitable[None]],
+        publish: Callable[[Mapping[CellId, CellResult], Sequence[str]], Awaitable[None]],
     ) -> None:
-        """Take what to do with a finished target: its name and the results of its cells."""
-        self._plan = plan
+        """Take what to do with finished targets: the results of their cells, and their names."""
         self._publish = publish
         self._results: dict[CellId, CellResult] = {}
+        self._needed = {
+            name: {*(cell.id for cell in plan.of(name)), *plan.gates_of(name)}
+            for name in plan.requested
+        }
 
     async def done(self, cell: Cell, result: CellResult) -> None:
         """Take the result of a cell."""
-        name = cell.id.target
         self._results[cell.id] = result
-        complete = all(other.id in self._results for other in self._plan.of(name))
-        if complete and name in self._plan.requested:
-            await self._publish(name, self._results)
-
-
-class PublishingEngine:
-    """An engine whose cells are done only when what follows from them is. Implements `Engine`."""
-
-    def __init__(self, engine: Engine, each: EachTarget) -> None:
-        self._engine = engine
-        self._each = each
-
-    async def probe(self) -> NodeInfo:
-        """Ask the daemon what it is."""
-        return await self._engine.probe()
-
-    async def build(
-        self,
-        cell: Cell,
-        exports: Sequence[ExportRequest],
-        inputs: Mapping[str, LinkedContent],
-        events: EventSink,
-    ) -> CellResult:
-        """Build a cell; with the last cell of a target, publish it."""
-        result = await self._engine.build(cell, exports, inputs, events)
-        await self._each.done(cell, result)
-        return result
-
-    async def aclose(self) -> None:
-        """Drop the connections."""
-        await self._engine.aclose()
+        # Chosen before anything is awaited: other cells may be done meanwhile.
+        complete = [
+            name
+            for name, needed in self._needed.items()
+            if cell.id in needed and needed <= self._results.keys()
+        ]
+        if complete:
+            await self._publish(self._results, complete)
 
 
 def records(settings: Settings) -> Path:
     """Return the directory of the records of publications."""
     return settings.state / "publications"
+
+
+def noted(settings: Settings) -> Path:
+    """Return the directory of what was pushed without a tag, or has lost one."""
+    return records(settings).with_name("pushed")
 
 
 def unfinished(settings: Settings) -> list[tuple[Path, Record]]:
@@ -269,7 +267,7 @@ async def complete(
         RegistryError: A registry refused or failed; no tag has moved.
     """
     record = Record.read(path)
-    async with _registry(settings) as (registry, clock):
+    async with connection(settings) as (registry, clock):
         publisher = Publisher(
             registry=registry,
             policy=policy or PublishPolicy(),
@@ -282,7 +280,8 @@ async def complete(
 
 
 @asynccontextmanager
-async def _registry(settings: Settings) -> AsyncGenerator[tuple[RegistryClient, Clock], None]:
+async def connection(settings: Settings) -> AsyncGenerator[tuple[RegistryClient, Clock], None]:
+    """Give access to registries with the user's credentials, where no node is needed."""
     clock = SystemClock()
     keychain = DockerKeychain(settings)
     client = RegistryClient(keychain=keychain, settings=settings, clock=clock)

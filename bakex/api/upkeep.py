@@ -55,7 +55,7 @@ class Upkeep:
         """Connect to the nodes of a builder; closes everything at the end.
 
         Raises:
-            NodeError: A node does not answer, or none was found.
+            NodeError: No node answers, or none was found.
             ConfigError: A setting is wrong.
         """
         async with AsyncExitStack() as stack:

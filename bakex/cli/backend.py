@@ -9,10 +9,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Unpack, cast
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from contextlib import AbstractAsyncContextManager
     from pathlib import Path
 
+    from bakex.api.artifacts import Artifacts
+    from bakex.api.builder_store import BuilderStore
     from bakex.api.images import Images
+    from bakex.api.login import Logins
+    from bakex.api.machine import Platforms
+    from bakex.api.nodes import Nodes
     from bakex.api.upkeep import Upkeep
     from bakex.bake.definition import Definition
     from bakex.bake.resolve import Resolution
@@ -21,7 +27,8 @@ if TYPE_CHECKING:
     from bakex.diagnostics import Diagnostic
     from bakex.events import EventSink
     from bakex.interfaces import Clock
-    from bakex.model.publication import Publication
+    from bakex.model.outcome import Outcome
+    from bakex.model.publication import Publication, PublishPolicy, Report
     from bakex.nodes.drivers.private import PrivateEngine
     from bakex.outputs.record import Record
 
@@ -33,6 +40,7 @@ class Invocation:
         debug: Whether ``--debug`` was given.
         as_json: Whether findings are told as one JSON document (``--format json``).
         findings: Warnings that are kept for that document.
+        last_line: What is said behind a failure: how to go on.
     """
 
     def __init__(self, backend: Backend) -> None:
@@ -40,6 +48,7 @@ class Invocation:
         self.debug = False
         self.as_json = False
         self.findings: list[Diagnostic] = []
+        self.last_line = ""
 
 
 def invocation(context_object: object) -> Invocation:
@@ -110,8 +119,54 @@ class Installed:
 
         return await publication.complete(settings, path, events=events)
 
+    async def merge(
+        self,
+        settings: Settings,
+        resolution: Resolution,
+        records: Mapping[str, Outcome],
+        *,
+        policy: PublishPolicy,
+        events: EventSink,
+    ) -> Report:
+        """Publish what several shards have built."""
+        from bakex.api.merge import merge  # noqa: PLC0415 - start-up budget
+
+        return await merge(settings, resolution, records, policy=policy, events=events)
+
     def images(self, settings: Settings, *, insecure: bool) -> AbstractAsyncContextManager[Images]:
         """Give access to images."""
         from bakex.api.images import Images  # noqa: PLC0415 - start-up budget
 
         return Images.open(settings, insecure=insecure)
+
+    def artifacts(
+        self, settings: Settings, *, insecure: bool
+    ) -> AbstractAsyncContextManager[Artifacts]:
+        """Give access to artifacts."""
+        from bakex.api.artifacts import Artifacts  # noqa: PLC0415 - start-up budget
+
+        return Artifacts.open(settings, insecure=insecure)
+
+    def logins(self, settings: Settings) -> Logins:
+        """Give access to the user's credentials."""
+        from bakex.api.login import Logins  # noqa: PLC0415 - start-up budget
+
+        return Logins(settings)
+
+    def builders(self, settings: Settings) -> BuilderStore:
+        """Give access to the user's builders."""
+        from bakex.api.builder_store import BuilderStore  # noqa: PLC0415 - start-up budget
+
+        return BuilderStore(settings)
+
+    def platforms(self, settings: Settings) -> Platforms:
+        """Look at platforms, devices and this machine."""
+        from bakex.api.machine import Platforms  # noqa: PLC0415 - start-up budget
+
+        return Platforms(settings)
+
+    def nodes(self, settings: Settings, *, events: EventSink) -> Nodes:
+        """Look at nodes."""
+        from bakex.api.nodes import Nodes  # noqa: PLC0415 - start-up budget
+
+        return Nodes(settings, clock=self.clock(), events=events)

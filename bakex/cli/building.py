@@ -5,17 +5,18 @@ from __future__ import annotations
 import os
 import sys
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, TextIO, TypeVar
 
 import typer
 
 from bakex.cli.interrupts import watched
 from bakex.cli.permissions import permitted
+from bakex.cli.recording import recorded
 from bakex.cli.streams import say
 from bakex.diagnostics import Diagnostic, render
-from bakex.errors import PublicationError
+from bakex.errors import BlockedError, PublicationError
 from bakex.events import WarningRaised
 from bakex.model.publication import Report
 from bakex.progress.display import Mode, choose
@@ -24,22 +25,33 @@ from bakex.progress.screen import Screen
 from bakex.progress.stream import EventStream
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Awaitable, Callable, Sequence
 
+    from bakex.api.outcome import Recorder
     from bakex.bake.resolve import Resolution
     from bakex.cli.backend import Invocation
+    from bakex.cli.recording import Recording
+    from bakex.cli.seam import Builder
     from bakex.config import Settings
     from bakex.interfaces import Clock
+    from bakex.model.outcome import CellOutcome
     from bakex.model.publication import PublishPolicy
+    from bakex.model.running import RunPolicy
     from bakex.progress.delivery import Delivery
     from bakex.progress.display import Display
 
+_T = TypeVar("_T")
 _FALLBACK = (80, 24)  # columns and rows of a terminal that does not tell
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BuildOptions:
-    """The options that say how to build and how to report it."""
+    """The options that say how to build and how to report it.
+
+    Attributes:
+        recording: What the record of the run says of it; None if none is kept.
+        recorded: What became of cells in a former run.
+    """
 
     progress: str
     builder: str
@@ -48,6 +60,9 @@ class BuildOptions:
     overrides: Sequence[str] = ()
     call: str = ""
     policy: PublishPolicy | None = None
+    running: RunPolicy | None = None
+    recording: Recording | None = None
+    recorded: Sequence[CellOutcome] = ()
 
 
 def build(
@@ -63,9 +78,8 @@ def build(
         typer.Exit: The answer to a call is a bad one.
         StoppedError: A signal ended it.
     """
-    out = sys.stderr
-    wanted = options.progress or (Mode.QUIET if run.as_json else "")
-    mode = choose(wanted, settings.progress, is_terminal=is_terminal(out, settings))
+    console = console_of(run, settings, options.progress)
+    mode = console.mode
     allow = permitted(
         settings,
         resolution,
@@ -74,15 +88,41 @@ def build(
         rawjson=mode is Mode.RAWJSON,
         ask=not run.as_json,
     )
-    options = replace(options, allow=allow)
+
+    recording = options.recording
+    recorder: Recorder | None = None
+
+    async def job(client: Builder) -> Report:
+        return await client.bake(
+            resolution,
+            allow=allow,
+            policy=options.policy,
+            running=options.running,
+            recorder=recorder,
+            recorded=options.recorded,
+            parts=bool(recording and recording.shard),
+        )
+
     try:
-        report = _run(run, settings, resolution, options, _Console(out, mode))
-    except PublicationError as error:
+        with ExitStack() as stack:
+            if recording is not None:
+                recorder = stack.enter_context(
+                    recorded(run, settings, recording, flags=_flags(options.builder, allow))
+                )
+            report = displayed(
+                run, settings, console, job, builder=options.builder, warnings=resolution.warnings
+            )
+    except (PublicationError, BlockedError) as error:
         _write(error.report, settings, options)
+        if isinstance(error, BlockedError):
+            _sum_up(error.report, mode)
+            say("")
         raise
     _write(report, settings, options)
-    if report.targets and mode in {Mode.PLAIN, Mode.TTY}:
-        say("\n".join(summary(report)))
+    if not (recording and recording.shard):
+        _sum_up(report, mode)
+    elif mode in {Mode.PLAIN, Mode.TTY}:
+        say("pushed by digest, no tag has moved: publish with bakex merge when all shards are done")
     if report.answers:
         from bakex.cli.calling import present  # noqa: PLC0415 - only for calls
 
@@ -90,25 +130,71 @@ def build(
             raise typer.Exit(code)
 
 
+def _flags(builder: str, allow: Sequence[str]) -> list[str]:
+    """Return the options that a resumption needs again: a record grants and chooses nothing."""
+    chosen = ["--builder", builder] if builder else []
+    return [*chosen, *(word for item in allow for word in ("--allow", item))]
+
+
+def _sum_up(report: object, mode: Mode) -> None:
+    if isinstance(report, Report) and report.targets and mode in {Mode.PLAIN, Mode.TTY}:
+        say("\n".join(summary(report)))
+
+
 def _write(report: object, settings: Settings, options: BuildOptions) -> None:
-    """Write the metadata file if one is wanted, also when not every tag could be moved."""
+    """Write the metadata file if one is wanted, also when not everything was published."""
     if options.metadata_file and isinstance(report, Report):
         write(report, settings.cwd / Path(options.metadata_file))
 
 
 @dataclass(frozen=True, slots=True)
-class _Console:
+class Console:
+    """Where the progress is shown, and how."""
+
     out: TextIO
     mode: Mode
 
 
-def _run(
+def console_of(run: Invocation, settings: Settings, progress: str) -> Console:
+    """Return how a run shows its progress.
+
+    Args:
+        run: This run of the command.
+        settings: Environment and terminal.
+        progress: What the option says; empty to choose.
+
+    Raises:
+        UsageError: There is no such way.
+    """
+    out = sys.stderr
+    wanted = progress or (Mode.QUIET if run.as_json else "")
+    mode = choose(wanted, settings.progress, is_terminal=is_terminal(out, settings))
+    return Console(out, mode)
+
+
+def displayed(
     run: Invocation,
     settings: Settings,
-    resolution: Resolution,
-    options: BuildOptions,
-    console: _Console,
-) -> Report:
+    console: Console,
+    job: Callable[[Builder], Awaitable[_T]],
+    *,
+    builder: str,
+    warnings: Sequence[Diagnostic] = (),
+) -> _T:
+    """Connect to a builder, do something there, and show the progress meanwhile.
+
+    Args:
+        run: This run of the command.
+        settings: Environment and terminal.
+        console: Where the progress goes.
+        job: What to do.
+        builder: Where; empty to look for it.
+        warnings: What is said first.
+
+    Raises:
+        BakexError: What went wrong.
+        StoppedError: A signal ended it.
+    """
     stream, clock = EventStream(), run.backend.clock()
     shown = _display(console, settings, clock)
     if run.as_json:
@@ -123,12 +209,12 @@ def _run(
 
             restore(console.out.fileno())
 
-    async def main() -> Report:
-        for warning in resolution.warnings:
+    async def main() -> _T:
+        for warning in warnings:
             stream.emit(WarningRaised(at=clock.now(), cell=None, diagnostic=warning))
-        connected = run.backend.connect(settings, builder=options.builder, events=stream)
+        connected = run.backend.connect(settings, builder=builder, events=stream)
         async with connected as client:
-            return await client.bake(resolution, allow=options.allow, policy=options.policy)
+            return await job(client)
 
     with ExitStack() as stack:
         interrupts = stack.enter_context(watched(first=stopping, last=last_words))
@@ -157,7 +243,7 @@ class _Findings:
         self._display.close()
 
 
-def _display(console: _Console, settings: Settings, clock: Clock) -> Display:
+def _display(console: Console, settings: Settings, clock: Clock) -> Display:
     out = console.out
     # Each one is imported only if it is used.
     match console.mode:

@@ -17,10 +17,11 @@ if TYPE_CHECKING:
     from bakex.model.publication import Publication
 
 
-class _Unheard:
+class Unheard:
     """An `EventSink` for which the result is enough."""
 
     def emit(self, event: Event) -> None:
+        """Drop it."""
         del event
 
 
@@ -48,7 +49,7 @@ def finish(backend: Backend, settings: Settings, record: Path) -> str:
     """
 
     async def main() -> Sequence[Publication]:
-        return await backend.complete(settings, record, events=_Unheard())
+        return await backend.complete(settings, record, events=Unheard())
 
     with watched() as interrupts:
         found = interrupts.run(main)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from bakex.cli.interrupts import watched
 
@@ -14,9 +14,11 @@ if TYPE_CHECKING:
 
     Job = Callable[[Images], Awaitable[str]]
 
+_T = TypeVar("_T")
 
-def run(invocation: Invocation, job: Job, *, insecure: bool) -> str:
-    """Do something with images, and return the text to print.
+
+def run(invocation: Invocation, job: Callable[[Images], Awaitable[_T]], *, insecure: bool) -> _T:
+    """Do something with images, and return what came of it, such as the text to print.
 
     Raises:
         BakexError: It cannot be done.
@@ -24,7 +26,7 @@ def run(invocation: Invocation, job: Job, *, insecure: bool) -> str:
     """
     settings = invocation.backend.settings()
 
-    async def main() -> str:
+    async def main() -> _T:
         async with invocation.backend.images(settings, insecure=insecure) as images:
             return await job(images)
 

@@ -172,7 +172,7 @@ class Removed:
         return json.dumps({"freed": freed, "removed": found}, indent=2) + "\n"
 
 
-def confirm(question: str, *, force: bool) -> bool:
+def confirm(question: str, *, force: bool, flag: str = "--force") -> bool:
     """Ask on the terminal; true if the answer is yes, or if nobody is to be asked.
 
     Raises:
@@ -181,7 +181,7 @@ def confirm(question: str, *, force: bool) -> bool:
     if force:
         return True
     if not sys.stdin.isatty():
-        raise UsageError("there is no terminal to ask on", hint="add --force if you mean it")
+        raise UsageError("there is no terminal to ask on", hint=f"add {flag} if you mean it")
     say(f"{question} [y/N]")
     return sys.stdin.readline().strip().lower() in {"y", "yes"}
 

@@ -70,12 +70,13 @@ _Version = Annotated[
 
 
 class LazyGroup(HelpfulGroup):
-    """Commands named in `lazy` (name -> one-line help) live in `bakex.cli.commands.<name>`.
+    """Commands named in `lazy` (name -> one-line help) live in modules of `package`.
 
     Help and "did you mean" see stubs; dispatch swaps in the real command.
     """
 
     lazy: ClassVar[Mapping[str, str]] = {}
+    package: ClassVar[str] = "bakex.cli.commands"
 
     def __init__(self, **attrs: Any) -> None:
         super().__init__(**attrs)
@@ -86,7 +87,7 @@ class LazyGroup(HelpfulGroup):
         """Return name, command and the arguments left, importing the command's module."""
         name, command, rest = super().resolve_command(ctx, args)
         if name is not None and name in self.lazy:
-            module = import_module(f"bakex.cli.commands.{name.replace('-', '_')}")
+            module = import_module(f"{self.package}.{name.replace('-', '_')}")
             command = typer.main.get_command(module.app)
             command.name = name
         return name, command, rest

@@ -18,13 +18,26 @@ if TYPE_CHECKING:
 COMMANDS: Mapping[str, str] = MappingProxyType(
     {
         "bake": "Build the targets of a bake file.",
+        "resume": "Build what a stopped bake has left, and publish it all.",
+        "merge": "Publish what bakex bake --shard has built on several machines.",
+        "ci": "Spread a bake over the jobs of a CI system.",
         "plan": "Show what bake would do, and where.",
-        "schema": "Show the JSON Schema of bake files, for editors.",
-        "image": "Check, show, copy, tag and remove images.",
+        "schema": "Show the JSON Schema of bake files, builders and results.",
+        "image": "Check, show, compare, copy, tag and remove images.",
+        "verify": "Check that the files of images can run on their platforms.",
+        "attach": "Keep files beside an image: SBOMs, signatures, results.",
+        "discover": "List what is attached to an image.",
+        "pull": "Fetch what is attached to an image.",
+        "repro": "Build targets twice, and show what differs.",
+        "login": "Log in to a registry.",
+        "logout": "Log out of a registry.",
         "publish": "Finish a publication that was interrupted.",
         "du": "Show what the builder's cache holds.",
         "prune": "Remove what the builder's cache holds.",
         "history": "Show builds that ran on the builder, and forget them.",
+        "builder": "Make, show, choose and remove builders.",
+        "node": "Show, check, add and remove the nodes of builders.",
+        "platform": "Show platforms and devices, and what runs here.",
         "engine": "Start, stop or remove bakex's own private engine.",
         "version": "Show the version, and what it runs on.",
     }
@@ -91,7 +104,7 @@ def _failed(error: Exception, invocation: Invocation) -> int:
     from bakex.cli.stop import StoppedError  # noqa: PLC0415 - start-up budget
 
     if isinstance(error, StoppedError):
-        say("interrupted")
+        say("\n".join(filter(None, ["interrupted", invocation.last_line])))
         return error.exit_code
     if invocation.as_json:
         from bakex.cli.failures import as_json, expected  # noqa: PLC0415 - start-up budget
@@ -100,7 +113,7 @@ def _failed(error: Exception, invocation: Invocation) -> int:
         say(as_json([*invocation.findings, *known.diagnostics()]))
         return known.exit_code
     text, code = explain(error, debug=invocation.debug, colour=_colours(invocation))
-    say(text)
+    say("\n\n".join(filter(None, [text, invocation.last_line])))
     return code
 
 

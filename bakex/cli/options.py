@@ -58,6 +58,12 @@ Platforms = Annotated[
         help="Build for these platforms only, separated by commas; repeatable.",
     ),
 ]
+Device = Annotated[
+    str,
+    typer.Option(
+        "--device", metavar="NAME", help="Build for a device; see bakex platform devices."
+    ),
+]
 Outputs = Annotated[
     Texts,
     typer.Option(
@@ -93,7 +99,7 @@ Check = Annotated[bool, typer.Option("--check", help="The same as --call check."
 Builder = Annotated[
     str,
     typer.Option(
-        metavar="ADDRESS|CONTEXT|private",
+        metavar="NAME|ADDRESS|CONTEXT",
         help="Where to build, several separated by commas; found by itself if not given.",
     ),
 ]
@@ -103,6 +109,43 @@ Format = Annotated[
         "--format",
         metavar="text|json",
         help="Errors and warnings, and what else is told, for people or for programs.",
+    ),
+]
+PLACE = "A reference, the path of an OCI layout or archive, or oci:PATH[:NAME]."
+Place = Annotated[
+    str,
+    typer.Argument(
+        metavar="PLACE",
+        help=PLACE,
+    ),
+]
+Insecure = Annotated[bool, typer.Option("--insecure", help="Allow plain HTTP and unverified TLS.")]
+Allow = Annotated[
+    Texts, typer.Option("--allow", metavar="ENTITLEMENT", help="Grant a privilege; repeatable.")
+]
+Emulation = Annotated[
+    str,
+    typer.Option(
+        "--emulation",
+        metavar="allow|fallback|never",
+        help="Build on nodes that emulate: beside native ones, where there is none, or not at all.",
+    ),
+]
+Progress = Annotated[
+    str, typer.Option(metavar="MODE", help="auto, tty, plain, quiet or rawjson; on standard error.")
+]
+MetadataFile = Annotated[
+    str,
+    typer.Option(
+        "--metadata-file",
+        metavar="FILE",
+        help="Write what was built and pushed there, as JSON.",
+    ),
+]
+MaxFiles = Annotated[
+    int,
+    typer.Option(
+        "--max-files", metavar="NUMBER", help="Tell of so many files of each layer; 0 for all."
     ),
 ]
 Debug = Annotated[bool, typer.Option("--debug", "-D", help="Show tracebacks of errors.")]

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bakex.cli.interrupts import watched
+from bakex.cli.selection import warn
 from bakex.cli.streams import say
-from bakex.events import NodeChosen
+from bakex.events import NodeChosen, WarningRaised
+from bakex.model.running import Emulation
 from bakex.plan import explain
 from bakex.progress.text import clean
 
@@ -18,18 +20,34 @@ if TYPE_CHECKING:
 
 
 class _Notes:
-    """An `EventSink` that tells people why nodes were passed over."""
+    """An `EventSink` that tells why nodes were passed over or left out."""
 
-    def __init__(self, *, silent: bool) -> None:
-        self._silent = silent
+    def __init__(self, run: Invocation) -> None:
+        self._run = run
 
     def emit(self, event: Event) -> None:
-        if isinstance(event, NodeChosen) and event.note and not self._silent:
+        if isinstance(event, WarningRaised):
+            warn(self._run, [event.diagnostic])
+        elif isinstance(event, NodeChosen) and event.note and not self._run.as_json:
             say(f"note: {clean(event.note)}")
 
 
-def show(run: Invocation, settings: Settings, resolution: Resolution, *, builder: str) -> str:
+def show(
+    run: Invocation,
+    settings: Settings,
+    resolution: Resolution,
+    *,
+    builder: str,
+    emulation: Emulation = Emulation.FALLBACK,
+) -> str:
     """Return the plan for a resolution as text, or as JSON if asked for; ends in a newline.
+
+    Args:
+        run: This run of the command.
+        settings: Environment and terminal.
+        resolution: What would be baked.
+        builder: Where; empty to look for it.
+        emulation: When nodes that emulate are taken.
 
     Raises:
         NodeError: A node does not answer.
@@ -38,11 +56,9 @@ def show(run: Invocation, settings: Settings, resolution: Resolution, *, builder
     """
 
     async def main() -> str:
-        connected = run.backend.connect(
-            settings, builder=builder, events=_Notes(silent=run.as_json)
-        )
+        connected = run.backend.connect(settings, builder=builder, events=_Notes(run))
         async with connected as client:
-            plan, nodes = client.plan(resolution), client.nodes
+            plan, nodes = client.plan(resolution, emulation=emulation), client.nodes
         if not run.as_json:
             return explain.text(plan, nodes)
         import json  # noqa: PLC0415 - only for this format

@@ -5,11 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol, TypedDict, Unpack
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from contextlib import AbstractAsyncContextManager
     from pathlib import Path
 
+    from bakex.api.artifacts import Artifacts
+    from bakex.api.builder_store import BuilderStore
     from bakex.api.images import Images
+    from bakex.api.login import Logins
+    from bakex.api.machine import Platforms
+    from bakex.api.nodes import Nodes
+    from bakex.api.outcome import Recorder
     from bakex.api.upkeep import Upkeep
     from bakex.bake.definition import Definition
     from bakex.bake.resolve import Resolution
@@ -17,8 +23,10 @@ if TYPE_CHECKING:
     from bakex.events import EventSink
     from bakex.interfaces import Clock
     from bakex.model.node import NodeInfo
+    from bakex.model.outcome import CellOutcome, Outcome
     from bakex.model.plan import Plan
     from bakex.model.publication import Publication, PublishPolicy, Report
+    from bakex.model.running import Emulation, RunPolicy
     from bakex.nodes.drivers.private import PrivateEngine
     from bakex.outputs.record import Record
 
@@ -50,7 +58,11 @@ class Builder(Protocol):
         """What was found out about the nodes."""
         ...
 
-    def plan(self, resolution: Resolution) -> Plan:
+    def over(self, names: Sequence[str]) -> Builder:
+        """Return the same with some of the nodes only; see `bakex.api.Client.over`."""
+        ...
+
+    def plan(self, resolution: Resolution, *, emulation: Emulation = ...) -> Plan:
         """Return what `bake` would do."""
         ...
 
@@ -60,6 +72,10 @@ class Builder(Protocol):
         *,
         allow: Sequence[str] = (),
         policy: PublishPolicy | None = None,
+        running: RunPolicy | None = None,
+        recorder: Recorder | None = None,
+        recorded: Sequence[CellOutcome] = (),
+        parts: bool = False,
     ) -> Report:
         """Build, assemble and publish."""
         ...
@@ -110,6 +126,40 @@ class Backend(Protocol):
         """Finish one of them; see `bakex.api.publication`."""
         ...
 
+    async def merge(
+        self,
+        settings: Settings,
+        resolution: Resolution,
+        records: Mapping[str, Outcome],
+        *,
+        policy: PublishPolicy,
+        events: EventSink,
+    ) -> Report:
+        """Publish what several shards have built; see `bakex.api.merge`."""
+        ...
+
     def images(self, settings: Settings, *, insecure: bool) -> AbstractAsyncContextManager[Images]:
         """Give access to images; see `bakex.api.images.Images.open`."""
+        ...
+
+    def artifacts(
+        self, settings: Settings, *, insecure: bool
+    ) -> AbstractAsyncContextManager[Artifacts]:
+        """Give access to artifacts; see `bakex.api.artifacts.Artifacts.open`."""
+        ...
+
+    def logins(self, settings: Settings) -> Logins:
+        """Give access to the user's credentials; see `bakex.api.login`."""
+        ...
+
+    def builders(self, settings: Settings) -> BuilderStore:
+        """Give access to the user's builders; see `bakex.api.builder_store`."""
+        ...
+
+    def platforms(self, settings: Settings) -> Platforms:
+        """Look at platforms, devices and this machine; see `bakex.api.machine`."""
+        ...
+
+    def nodes(self, settings: Settings, *, events: EventSink) -> Nodes:
+        """Look at nodes; see `bakex.api.nodes`."""
         ...

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from bakex.bake.definition import Definition
     from bakex.bake.resolve import Resolution
     from bakex.cli.backend import Invocation
-    from bakex.cli.seam import Reading
+    from bakex.cli.seam import Reading, Selecting
     from bakex.config import Settings
     from bakex.diagnostics import Diagnostic
     from bakex.sources.arguments import Arguments
@@ -29,6 +29,7 @@ class Selection(NamedTuple):
     push: o.Push = None
     load: o.Load = None
     platform: o.Platforms = None
+    device: o.Device = ""
     output: o.Outputs = None
     no_cache: o.NoCache = None
     pull: o.Pull = None
@@ -62,6 +63,7 @@ class Selection(NamedTuple):
             provenance=self.provenance,
             policy=self.policy or (),
             platform=platforms,
+            device=self.device,
             output=self.output or (),
         )
         return as_overrides(flags)
@@ -73,14 +75,21 @@ def begin(run: "Invocation", selection: Selection) -> "Settings":
     Raises:
         UsageError: No such format.
     """
+    return start(run, selection.format, debug=selection.debug)
+
+
+def start(run: "Invocation", format_: str, *, debug: bool) -> "Settings":
+    """Do the same for a command that selects nothing.
+
+    Raises:
+        UsageError: No such format.
+    """
     from bakex.errors import UsageError  # noqa: PLC0415 - start-up budget
 
-    run.debug |= selection.debug
-    if selection.format not in {"text", "json"}:
-        raise UsageError(
-            f"invalid format {selection.format!r}", hint="use --format text or --format json"
-        )
-    run.as_json = selection.format == "json"
+    run.debug |= debug
+    if format_ not in {"text", "json"}:
+        raise UsageError(f"invalid format {format_!r}", hint="use --format text or --format json")
+    run.as_json = format_ == "json"
     return run.backend.settings()
 
 
@@ -127,13 +136,21 @@ def select(
         UsageError: An option that cannot be read.
         DefinitionError: What is selected cannot be built like that.
     """
-    return run.backend.define(
-        settings,
+    return run.backend.define(settings, **selecting(selection, check=check))
+
+
+def selecting(selection: Selection, *, check: bool = False) -> "Selecting":
+    """Return what the options select, as values.
+
+    Raises:
+        UsageError: An option that cannot be read.
+    """
+    return {
         **_reading(selection),
-        targets=_split(selection).names,
-        overrides=selection.overrides(),
-        check=check,
-    )
+        "targets": _split(selection).names,
+        "overrides": selection.overrides(),
+        "check": check,
+    }
 
 
 def warn(run: "Invocation", warnings: "Sequence[Diagnostic]") -> None:

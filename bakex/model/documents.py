@@ -35,13 +35,14 @@ def load_object(raw: bytes, what: str, limit: int) -> Mapping[str, Any]:
     return cast("Mapping[str, Any]", document)
 
 
-def encode(document: Mapping[str, Any]) -> bytes:
-    """Return a JSON object as Go's encoder writes it with two spaces of indentation.
+def encode(document: Mapping[str, Any], *, compact: bool = False) -> bytes:
+    """Return a JSON object as Go's encoder writes it, with two spaces of indentation or with none.
 
     Byte for byte what BuildKit and ``buildx imagetools create`` produce for the same document, so
     that the same index has the same digest whoever made it. Keys keep their order.
     """
-    text = json.dumps(document, indent=2, ensure_ascii=False)
+    layout: dict[str, Any] = {"separators": (",", ":")} if compact else {"indent": 2}
+    text = json.dumps(document, ensure_ascii=False, **layout)
     return text.translate(_GO_ESCAPES).encode()
 
 

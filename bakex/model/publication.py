@@ -13,10 +13,11 @@ from bakex.model.digest import Digest
 from bakex.model.reference import Reference
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from bakex.model.call import Answer
-    from bakex.model.plan import CellId
+    from bakex.model.plan import Built, CellId
+    from bakex.model.verification import Mode, Verification
 
 
 class State(StrEnum):
@@ -73,6 +74,7 @@ class TagMove:
         root: What the tag will stand for.
         platforms: As in `Publication`.
         insecure: Plain HTTP and unverified TLS are allowed for the host.
+        staged: What was pushed to the repository on the way to the result, and is no part of it.
     """
 
     target: str
@@ -80,6 +82,7 @@ class TagMove:
     root: Descriptor
     platforms: Mapping[str, Descriptor] = field(default_factory=dict[str, Descriptor])
     insecure: bool = False
+    staged: tuple[Digest, ...] = ()
 
     def publication(self, state: State) -> Publication:
         """Return what is said about the tag."""
@@ -126,6 +129,11 @@ class Expectation:
             ) from None
         return cls(pattern=pattern, digest=digest, anything=value == "any")
 
+    def format(self) -> str:
+        """Write it so that `parse` gives it back."""
+        wanted = "any" if self.anything else str(self.digest or "none")
+        return f"{self.pattern}={wanted}"
+
     def covers(self, reference: Reference) -> bool:
         """Return whether it is about a tag."""
         return matches(str(reference), self.pattern)
@@ -155,12 +163,14 @@ class PublishPolicy:
         expect: What tags must stand for; for the others what they stood for when the run began.
         immutable: Patterns of ``*`` and ``?`` for tags, or for whole references, that must not be
             moved once they exist.
+        verify: Which files of images are looked at before tags move; None for what targets say.
     """
 
     each: bool = False
     rollback: bool = True
     expect: tuple[Expectation, ...] = ()
     immutable: tuple[str, ...] = ()
+    verify: Mode | None = None
 
     def is_immutable(self, reference: Reference) -> bool:
         """Return whether a tag must not be moved once it exists."""
@@ -180,11 +190,15 @@ class TargetReport:
     Attributes:
         root: Descriptor of its index (or single manifest); None if it has no image output.
         metadata: What the metadata file says about it.
+        blocked: The cells because of which it was not published; see `TargetBlocked`.
+        verified: How the files of its images were looked at.
     """
 
     name: str
     root: Descriptor | None = None
     publications: tuple[Publication, ...] = ()
+    blocked: tuple[CellId, ...] = ()
+    verified: tuple[Verification, ...] = ()
     metadata: Mapping[str, object] = field(default_factory=dict[str, object])
 
 
@@ -195,16 +209,29 @@ class Report:
     Attributes:
         targets: One entry for each requested target that was built.
         cells: What was built.
+        built: Where and how, and what had been tried before.
         answers: What frontends said about targets that were not built, by target.
     """
 
     targets: Mapping[str, TargetReport]
     cells: tuple[CellId, ...] = ()
+    built: Mapping[CellId, Built] = field(default_factory=dict["CellId", "Built"])
     answers: Mapping[str, Answer] = field(default_factory=dict[str, "Answer"])
 
     def __getitem__(self, name: str) -> TargetReport:
         """Return the report of a target."""
         return self.targets[name]
+
+
+def blocked_by(target: str, cells: Sequence[CellId]) -> str:
+    """Return in words why a target was not published: ``blocked by app-test (linux/arm64)``."""
+    platforms: dict[str, list[str]] = {}
+    for cell in cells:
+        platforms.setdefault(cell.target, []).append(str(cell.platform))
+    own = platforms.pop(target, [])
+    others = [f"{name} ({', '.join(found)})" for name, found in platforms.items()]
+    parts = [f"failed ({', '.join(own)})"] if own else []
+    return ", ".join([*parts, *([f"blocked by {', '.join(others)}"] if others else [])])
 
 
 def states(publications: Iterable[Publication]) -> str:

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from bakex.model.descriptor import Descriptor
+    from bakex.model.digest import Digest
     from bakex.model.plan import CellId
 
 
@@ -22,12 +23,16 @@ class PushImage:
         insecure: Plain HTTP is allowed.
         names: The tags the index will get; provenance names them, nothing is pushed there.
         attrs: Exporter attributes (compression, annotations ...), already stringified.
+        published: What the tags stand for in the first repository, as far as it is known. If one
+            of these has the image already, with attestations that differ in nothing but time,
+            nothing need be pushed: see `CellResult.exports`.
     """
 
     repositories: tuple[str, ...]
     insecure: bool = False
     names: tuple[str, ...] = ()
     attrs: Mapping[str, str] = field(default_factory=dict[str, str])
+    published: tuple[Digest, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +80,8 @@ class CellResult:
     Attributes:
         exports: For each export request, in order, the root descriptor of the image that was
             handed over (a manifest, or an index where attestations came along); None for
-            requests that make no image.
+            requests that make no image. An index whose descriptor has a platform may be for
+            others as well: only what it has for that platform is meant.
         metadata: The engine's response of the last export, values decoded where they are JSON;
             becomes part of the metadata file.
         ref: The build's identity on its node: ``builder/node/ref``.

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from bakex.errors import DefinitionError, UnsupportedOutputError
 from bakex.model.annotations import Annotation
-from bakex.model.platform import Platform, split_platforms
+from bakex.model.platform import named, split_platforms
 from bakex.model.reference import Reference
 
 if TYPE_CHECKING:
@@ -21,7 +21,6 @@ _OURS = frozenset(
         "registry.insecure", "tar", "mode", "platform-split",
     }
 )  # fmt: skip
-_LOCAL = "local"
 _TRUE, _FALSE = frozenset({"1", "t", "true"}), frozenset({"0", "f", "false"})
 # BuildKit reads these as set when they have no value.
 _BARE = frozenset({"push", "push-by-digest", "registry.insecure", "tar", "name-canonical"})
@@ -121,11 +120,10 @@ def target_annotations(target: Target) -> tuple[Annotation, ...]:
 def platform_count(target: Target) -> int:
     """Return for how many platforms a target is built, at least one.
 
-    ``local`` counts as one of its own: which one it is only the planner knows.
+    What only the planner knows counts as one of its own: ``local``, an operating system alone.
     """
     words = split_platforms(target.platforms)
-    found = {str(Platform.parse(word)) if word != _LOCAL else word for word in words}
-    return max(1, len(found))
+    return max(1, len({named(word) or word for word in words}))
 
 
 def label(target: Target, output: Output) -> str:

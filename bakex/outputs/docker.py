@@ -2,7 +2,8 @@
 
 * With a destination: an OCI layout that is a docker archive at the same time, as ``docker save``
   writes it. An image of several platforms is in it only as the OCI layout.
-* Without one, and with a single platform on the node whose store it is: the node keeps the image.
+* Without one, and with a single platform on the node whose store it is: the node keeps the image,
+  unless it has gates, for which it must wait.
 * Otherwise the content is gathered here and loaded as an archive.
 """
 
@@ -81,7 +82,7 @@ class DockerExporter:
 
 def is_kept(target: Target, cell: Cell, desk: Desk) -> bool:
     """Return whether the node's own store is where the user's images are, and takes this one."""
-    return platform_count(target) == 1 and desk.keeps_images(cell.node)
+    return platform_count(target) == 1 and desk.keeps_images(cell.node) and not cell.gates
 
 
 def store_request(target: Target, output: Output) -> StoreImage:

@@ -146,6 +146,9 @@ async def _pushed(
         found = [published(target, _KIND, p, root, assembly.images) for p in places]
         return Done(root=root, publications=tuple(found))
     images = {str(platform): image for platform, image in assembly.images.items()}
+    parts = {part.digest for _, part in cells if part is not None}
+    parts -= {root.digest, *(image.digest for image in images.values())}
+    home = references[0].repository
     moves = [
         TagMove(
             target=target.name,
@@ -153,6 +156,7 @@ async def _pushed(
             root=root,
             platforms=images,
             insecure=insecure,
+            staged=tuple(sorted(parts)) if reference.repository == home else (),
         )
         for reference in references
     ]

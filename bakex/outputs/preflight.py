@@ -40,14 +40,16 @@ class Destination:
 
     Attributes:
         reference: Its tag is ignored with `by_digest`.
-        cells: What will be built for it.
+        cells: What will be built for it, if anything is.
         by_digest: Content will be pushed, and no tag moved.
+        root: What the tag is going to stand for, if that is known already.
     """
 
     reference: Reference
-    cells: tuple[Cell, ...]
+    cells: tuple[Cell, ...] = ()
     insecure: bool = False
     by_digest: bool = False
+    root: Digest | None = None
 
 
 async def preflight(
@@ -100,10 +102,17 @@ async def _look(
     if expected is not None and not expected.anything and expected.digest != now:
         raise unexpected(reference, expected.digest, now)
     if found is not None and policy.is_immutable(reference):
-        reason = await difference(store, found, destination.cells)
+        reason = await _obstacle(store, found, destination)
         if reason:
             raise immutable(reference, found.digest, reason)
     return {reference: now}
+
+
+async def _obstacle(store: RemoteRepository, found: Descriptor, destination: Destination) -> str:
+    if destination.root is None:
+        return await difference(store, found, destination.cells)
+    same = destination.root == found.digest
+    return "" if same else f"It would have to stand for {destination.root}."
 
 
 async def difference(store: RemoteRepository, root: Descriptor, cells: Sequence[Cell]) -> str:

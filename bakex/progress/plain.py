@@ -17,18 +17,24 @@ from typing import TYPE_CHECKING, TextIO, assert_never
 from bakex.diagnostics import render
 from bakex.events import (
     CellFinished,
+    CellRetried,
     CellStarted,
+    ImageVerified,
     LogWritten,
     NodeChosen,
+    NodeLost,
     PlanReady,
     Published,
     RunFinished,
     StepChanged,
+    TargetBlocked,
     TransferMoved,
     WarningRaised,
 )
+from bakex.model.node import Speed
 from bakex.progress.delivery import LogsDropped, Notice
-from bakex.progress.report import published
+from bakex.progress.emulation import advice
+from bakex.progress.report import outcome
 from bakex.progress.state import RunState
 from bakex.progress.step import CANCELLED, Status
 from bakex.progress.text import clean, decode, seconds, size
@@ -89,6 +95,8 @@ class Plain:
             yield from self._endings(item.at, step)
             if step is None:
                 yield from _of_run(item, change)
+            if isinstance(item, RunFinished):
+                yield from (f"#0 {line}" for line in advice(self._state, item.at))
         if step is not None and step.number:  # without a number it has not started
             yield from self._heading(step)
             yield from self._of_step(step, item, change)
@@ -168,7 +176,8 @@ def _ending(step: Step, at: datetime) -> str:
         case Status.CACHED:
             return "CACHED"
         case _:
-            return f"DONE {seconds(step.elapsed_s(at))}"
+            how = " emulated" if step.speed is Speed.EMULATED else ""
+            return f"DONE {seconds(step.elapsed_s(at))}{how}"
 
 
 def _worth_a_line(event: TransferMoved, last: TransferMoved | None) -> bool:
@@ -198,14 +207,20 @@ def _of_run(event: Event, change: Change) -> Iterator[str]:
             if change.is_new:
                 yield from (f"#0 {clean(line)}" for line in render(event.diagnostic).split("\n"))
         case CellFinished():
-            if event.error:
-                yield f"#0 FAILED {_failure(event)}"
-        case Published():
-            yield f"#0 {event.publication.target}: {published(event.publication)}"
+            yield from _finished(event)
+        case Published() | TargetBlocked() | CellRetried() | NodeLost() | ImageVerified():
+            yield f"#0 {clean(outcome(event))}"
         case CellStarted() | RunFinished() | StepChanged() | TransferMoved() | LogWritten():
             pass
         case _:
             assert_never(event)
+
+
+def _finished(event: CellFinished) -> Iterator[str]:
+    if event.error:
+        yield f"#0 FAILED {_failure(event)}"
+    elif event.skipped:
+        yield f"#0 SKIPPED {event.cell}"
 
 
 def _failure(event: CellFinished) -> str:

@@ -12,13 +12,17 @@ from typing import TYPE_CHECKING, assert_never
 
 from bakex.events import (
     CellFinished,
+    CellRetried,
     CellStarted,
+    ImageVerified,
     LogWritten,
     NodeChosen,
+    NodeLost,
     PlanReady,
     Published,
     RunFinished,
     StepChanged,
+    TargetBlocked,
     TransferMoved,
     WarningRaised,
 )
@@ -44,6 +48,7 @@ class CellState:
 
     Attributes:
         started: When it got its slot on the node.
+        attempts: The reasons why earlier attempts came to nothing.
         finished: When it ended.
         error: Why it failed.
         steps: Digests of its steps, in the order of their first report.
@@ -56,6 +61,7 @@ class CellState:
     started: datetime | None = None
     finished: datetime | None = None
     error: str = ""
+    attempts: list[CellRetried] = field(default_factory=list[CellRetried])
     steps: dict[str, Step] = field(default_factory=dict[str, Step])
 
     def elapsed_s(self, now: datetime) -> float:
@@ -71,10 +77,17 @@ class CellState:
         self.node, self.status = event.node, Status.RUNNING
         self.started, self.finished, self.error = event.at, None, ""
 
+    def retry(self, event: CellRetried) -> None:
+        """Note that an attempt came to nothing and that it waits for another one."""
+        self.attempts.append(event)
+        self.status, self.finished = Status.WAITING, None
+        for step in self.steps.values():
+            step.abandon(self.id)
+
     def finish(self, event: CellFinished) -> None:
         """Note how it ended; steps that were running for it alone end with it."""
         self.finished, self.error = event.at, event.error
-        if event.cancelled:
+        if event.cancelled or event.skipped:
             self.status = Status.CANCELLED
         else:
             self.status = Status.FAILED if event.error else Status.DONE
@@ -121,6 +134,8 @@ class RunState:
         shown: The steps that started, in that order; `Step.number` counts from 1 in it.
         warnings: Different ones only: each platform repeats what is wrong with a Dockerfile.
         publications: What was published, in order.
+        lost: Nodes that were lost, and why.
+        blocked: What gates keep from being published -> the cells because of which they do.
     """
 
     def __init__(self) -> None:
@@ -134,6 +149,8 @@ class RunState:
         self.shown: list[Step] = []
         self.warnings: dict[Diagnostic, None] = {}
         self.publications: list[Publication] = []
+        self.lost: dict[NodeName, str] = {}
+        self.blocked: dict[str, tuple[CellId, ...]] = {}
 
     def apply(self, event: Event | LogsDropped) -> Change:
         """Take an event in, and say what it changed."""
@@ -147,6 +164,8 @@ class RunState:
             case WarningRaised():
                 change = Change(is_new=event.diagnostic not in self.warnings)
                 self.warnings[event.diagnostic] = None
+            case ImageVerified():
+                change = _NOTHING  # said by those who see it; nothing depends on it
             case _:
                 change = _NOTHING
                 self._of_run(event)
@@ -197,7 +216,16 @@ class RunState:
             state.node, state.speed = cell.node, cell.speed
 
     def _of_run(
-        self, event: NodeChosen | PlanReady | CellStarted | CellFinished | Published | RunFinished
+        self,
+        event: NodeChosen
+        | PlanReady
+        | CellStarted
+        | CellRetried
+        | NodeLost
+        | CellFinished
+        | Published
+        | TargetBlocked
+        | RunFinished,
     ) -> None:
         match event:
             case NodeChosen():
@@ -206,10 +234,16 @@ class RunState:
                 self._planned(event.plan)
             case CellStarted():
                 self._cell(event.cell).start(event)
+            case CellRetried():
+                self._cell(event.cell).retry(event)
+            case NodeLost():
+                self.lost[event.node] = event.reason
             case CellFinished():
                 self._cell(event.cell).finish(event)
             case Published():
                 self.publications.append(event.publication)
+            case TargetBlocked():
+                self.blocked[event.target] = event.by
             case RunFinished():
                 self.finished, self.ok = event.at, event.ok
             case _:

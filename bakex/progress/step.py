@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from bakex.events import StepChanged, TransferMoved
-    from bakex.model.node import NodeName
+    from bakex.model.node import NodeName, Speed
     from bakex.model.plan import CellId
 
 CANCELLED = "cancelled"
@@ -47,6 +47,7 @@ class Step:
         number: Counts the steps in the order in which they started; 0 until then.
         cells: Whose step it is, in the order of their first report.
         error: Why it failed, or how it was cancelled.
+        speed: How the node runs its programs; None if it runs none, or that is not known.
         since: When the current run was first reported, by the clock of the reports: the daemon's
             clock may differ from ours.
         transfers: By id, in the order of their first report.
@@ -59,6 +60,7 @@ class Step:
     cells: list[CellId] = field(default_factory=list["CellId"])
     status: Status = Status.WAITING
     error: str = ""
+    speed: Speed | None = None
     since: datetime | None = None
     transfers: dict[str, TransferMoved] = field(default_factory=dict[str, "TransferMoved"])
     log: StepLog = field(default_factory=StepLog)
@@ -75,6 +77,7 @@ class Step:
         that another one saw the end of is no news.
         """
         self.name = event.name or self.name
+        self.speed = event.speed or self.speed
         self.join(event.cell)
         self._reports[event.cell] = event
         if event.started is not None and _status(event) in {Status.DONE, Status.FAILED}:

@@ -15,10 +15,20 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, TextIO
 
 from bakex.diagnostics import render
-from bakex.events import NodeChosen, Published, WarningRaised
+from bakex.events import (
+    CellRetried,
+    ImageVerified,
+    NodeChosen,
+    NodeLost,
+    Published,
+    RunFinished,
+    TargetBlocked,
+    WarningRaised,
+)
 from bakex.progress.delivery import Notice
+from bakex.progress.emulation import advice
 from bakex.progress.paint import paint
-from bakex.progress.report import published
+from bakex.progress.report import outcome
 from bakex.progress.state import RunState
 from bakex.progress.text import clean, width
 
@@ -102,8 +112,10 @@ class Tty:
                 yield f"note: {item.note}"
             case WarningRaised() if change.is_new:
                 yield from render(item.diagnostic).split("\n")
-            case Published():
-                yield f"{item.publication.target}: {published(item.publication)}"
+            case Published() | TargetBlocked() | CellRetried() | NodeLost() | ImageVerified():
+                yield outcome(item)
+            case RunFinished():
+                yield from advice(self._state, item.at)
             case _:
                 pass
 

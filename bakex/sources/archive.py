@@ -87,7 +87,7 @@ class _Bounded:
         content = self.last = self._stream.read(size)
         if self._stream.tell() > self._most:
             raise DefinitionError(
-                "the archive is too large for a definition",
+                "the archive is too large",
                 detail=f"Unpacked it has more than {self._most} bytes.",
             )
         if time.monotonic() > self._deadline:
@@ -140,7 +140,7 @@ class _Unpacking:
         # What is written may be more than what was read: files can have holes.
         if self._entries > self._limits.entries or self._written > self._limits.tree:
             raise DefinitionError(
-                "the archive is too large for a definition",
+                "the archive is too large",
                 detail=f"It has more than {self._limits.entries} entries "
                 f"or {self._limits.tree} bytes.",
             )

@@ -9,7 +9,8 @@ from bakex.cli.backend import invocation
 from bakex.cli.lazy import plain
 from bakex.cli.parameters import taking
 from bakex.cli.publishing import Publishing
-from bakex.cli.selection import Selection, begin, select, warn
+from bakex.cli.running import Running
+from bakex.cli.selection import Selection, begin, select, selecting, warn
 from bakex.cli.streams import put
 
 app = plain()
@@ -29,11 +30,21 @@ _EXAMPLES = """Examples:
 @app.command("bake", epilog=_EXAMPLES)
 @taking("selection", Selection)
 @taking("publishing", Publishing)
+@taking("running", Running)
 def bake(
     context: typer.Context,
     *,
     selection: Selection,
     publishing: Publishing,
+    running: Running,
+    shard: Annotated[
+        str,
+        typer.Option(
+            "--shard",
+            metavar="platform=OS/ARCH[,...]",
+            help="Build these platforms only and push by digest; bakex merge publishes all.",
+        ),
+    ] = "",
     print_: Annotated[
         bool, typer.Option("--print", help="Show the resolved targets as JSON; build nothing.")
     ] = False,
@@ -47,17 +58,9 @@ def bake(
     ] = "",
     list_targets: Annotated[bool, typer.Option("--list-targets", hidden=True)] = False,
     list_variables: Annotated[bool, typer.Option("--list-variables", hidden=True)] = False,
-    allow: Annotated[
-        o.Texts,
-        typer.Option("--allow", metavar="ENTITLEMENT", help="Grant a privilege; repeatable."),
-    ] = None,
-    progress: Annotated[
-        str,
-        typer.Option(metavar="MODE", help="auto, tty, plain, quiet or rawjson; on standard error."),
-    ] = "",
-    metadata_file: Annotated[
-        str, typer.Option(metavar="FILE", help="Write what was built and pushed there, as JSON.")
-    ] = "",
+    allow: o.Allow = None,
+    progress: o.Progress = "",
+    metadata_file: o.MetadataFile = "",
 ) -> None:
     """Build the targets of a bake file."""
     run = invocation(context.obj)
@@ -83,7 +86,10 @@ def bake(
         put(show.text(resolution))
         return
     from bakex.cli.building import BuildOptions, build  # noqa: PLC0415 - not for --print
+    from bakex.cli.sharding import recording  # noqa: PLC0415 - not for --print
 
+    whole, policy = resolution, publishing.policy()
+    resolution, kept = recording(whole, selecting(selection), policy, shard, running.result)
     options = BuildOptions(
         progress=progress,
         builder=selection.builder,
@@ -91,6 +97,8 @@ def bake(
         allow=allow or (),
         overrides=selection.overrides(),
         call="check" if selection.check else selection.call,
-        policy=publishing.policy(),
+        policy=policy,
+        running=running.policy(),
+        recording=kept,
     )
     build(run, settings, resolution, options)

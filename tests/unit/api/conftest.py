@@ -19,9 +19,10 @@ from bakex.testing.keychain import StaticKeychain
 from bakex.testing.registry import FakeRegistry
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Iterator
+    from collections.abc import AsyncGenerator, Iterator, Mapping
     from pathlib import Path
 
+    from bakex.bake.resolve import Resolution
     from bakex.model.publication import Report
 
 BAKE = """
@@ -85,14 +86,33 @@ class Shop:
             for tag in content.tags(repository)
         }
 
-    async def bake(self, *targets: str, expect: tuple[str, ...] = (), **policy: Any) -> Report:
-        """Bake with a client that knows nothing of the runs before."""
+    def define(self, *targets: str) -> Resolution:
+        """Return what the file says now."""
         (self.home / "docker-bake.hcl").write_text(self.text)
-        resolution = define(
+        return define(
             self.settings,
             targets=list(targets or ("app", "db")),
             variables=[f"HOST={self.registry.host}"],
         )
+
+    async def bake(
+        self,
+        *targets: str,
+        expect: tuple[str, ...] = (),
+        course: Mapping[str, Any] | None = None,
+        resolution: Resolution | None = None,
+        **policy: Any,
+    ) -> Report:
+        """Bake with a client that knows nothing of the runs before.
+
+        Args:
+            targets: What is asked for.
+            expect: Expectations as after ``--expect-digest``.
+            course: Further arguments of `Client.bake`.
+            resolution: Instead of what the file says.
+            policy: How to publish.
+        """
+        resolution = resolution or self.define(*targets)
         registry = self.connection()
         for engine in self.engines:
             engine.registry = registry
@@ -108,7 +128,7 @@ class Shop:
         )
         made = PublishPolicy(expect=tuple(map(Expectation.parse, expect)), **policy)
         try:
-            return await client.bake(resolution, allow=["fs=*"], policy=made)
+            return await client.bake(resolution, allow=["fs=*"], policy=made, **(course or {}))
         finally:
             await registry.aclose()
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -85,3 +86,9 @@ async def test_nothing_to_ask() -> None:
 async def test_an_engine_that_cannot_ask() -> None:
     with pytest.raises(UnsupportedAttributeError, match="here cannot call frontends"):
         await ask(connected(FakeEngine), FOUR.targets, LOCAL, EventRecorder())
+
+
+def test_gates_of_what_is_built_are_built() -> None:
+    found = resolution(app={"publish_requires": ("test",)}, lint={"call": "check"}, test={})
+    found = replace(found, requested=("app", "lint"))
+    assert list(to_build(found).targets) == ["app", "test"]

@@ -76,3 +76,13 @@ def test_checks(tmp_path: Path, name: str, fault: str) -> None:
     with pytest.raises(DefinitionError, match=fault):
         api.check(settings(tmp_path), define(name, check=False))
     assert define("fine", check=True).requested == ("fine",)
+
+
+def test_extensions_of_the_command_line(tmp_path: Path) -> None:
+    (tmp_path / "a.hcl").write_text('target "default" {}\ntarget "t" {}')
+    overrides = ["default.publish.requires=t"]
+    found = api.define(settings(tmp_path), files=["a.hcl"], overrides=overrides)
+    assert list(found.targets) == ["default", "t"]
+    with pytest.raises(UsageError, match=r"--set default\.publish\.requires is no part"):
+        api.define(settings(tmp_path), files=["a.hcl"], overrides=overrides, strict=True)
+    api.define(settings(tmp_path), files=["a.hcl"], strict=True)

@@ -187,3 +187,43 @@ async def test_tags_go_alone(tmp_path: Path, registry: FakeRegistry) -> None:
         await images.remove(f"{name}@{root.digest}")
         with pytest.raises(NameUnknownError):
             await images.remove(f"{name}:2")
+
+
+async def test_mirrors_are_read_and_never_verified(tmp_path: Path, registry: FakeRegistry) -> None:
+    config = tmp_path / ".config" / "containers"
+    config.mkdir(parents=True)
+    layout, root = await layout_of(tmp_path, "1")
+    with FakeRegistry() as mirror:
+        name = f"{registry.host}/app:1"
+        async with opened(tmp_path) as images:
+            await images.copy(str(layout.root), name)
+            await images.copy(str(layout.root), f"{mirror.host}/cache/app:1")
+        (config / "registries.conf").write_text(
+            f'[[registry]]\nlocation = "{registry.host}"\n'
+            f'[[registry.mirror]]\nlocation = "{mirror.host}/cache"\n'
+        )
+        registry.log.clear()
+        async with opened(tmp_path) as images:
+            assert (await images.describe(name))[0]["digest"] == str(root.digest)
+            assert not registry.log
+            await images.copy(name, f"oci:{tmp_path}/copied:1")
+            assert not registry.log
+            mirror.log.clear()
+            assert await images.verify(name, contents=True)
+            assert not mirror.log
+        # A mirror that has lost it is no reason to fail.
+        mirror.content.delete_manifest("cache/app", str(root.digest))
+        async with opened(tmp_path) as images:
+            await images.copy(name, f"oci:{tmp_path}/again:1")
+
+
+async def test_copies_on_one_registry_are_mounts(tmp_path: Path, registry: FakeRegistry) -> None:
+    layout, _ = await layout_of(tmp_path, "1")
+    async with opened(tmp_path) as images:
+        await images.copy(str(layout.root), f"{registry.host}/one:1")
+    registry.log.clear()
+    async with opened(tmp_path) as images:
+        await images.copy(f"{registry.host}/one:1", f"{registry.host}/two:1")
+    uploads = [seen for seen in registry.log if "uploads" in seen.target]
+    assert uploads
+    assert all("mount=" in str(seen) for seen in uploads)

@@ -362,7 +362,7 @@ async def test_a_push_needs_a_name_somewhere(shop: Shop) -> None:
     assert shop.solved == []
 
 
-async def test_a_test_target_is_a_gate(shop: Shop) -> None:
+async def test_a_test_target_that_is_baked_along_stops_everything(shop: Shop) -> None:
     shop.text += """
 target "app-test" {
   contexts = { app = "target:app" }

@@ -11,8 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from bakex.api.artifacts import Artifacts
+from bakex.api.builder_store import BuilderStore
 from bakex.api.connect import Connected
 from bakex.api.images import Images
+from bakex.api.login import Logins
+from bakex.api.machine import Platforms
+from bakex.api.nodes import Nodes
 from bakex.api.upkeep import Upkeep
 from bakex.bake.resolve import Resolution
 from bakex.config import Settings, load
@@ -35,6 +40,7 @@ from bakex.model.plan import Cell, CellId, Plan
 from bakex.model.platform import Platform
 from bakex.model.publication import Publication, PublishPolicy, Report, TagMove, TargetReport
 from bakex.model.reference import Reference
+from bakex.model.running import Emulation
 from bakex.model.target import Target
 from bakex.nodes.drivers.private import EngineState, EngineStatus
 from bakex.outputs.record import Record
@@ -42,13 +48,16 @@ from bakex.testing.clock import ManualClock
 from bakex.testing.fakes import fake_node
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
     from contextlib import AbstractAsyncContextManager
 
+    from bakex.api.outcome import Recorder
     from bakex.bake.definition import Definition
     from bakex.events import Event, EventSink
     from bakex.interfaces import Clock
     from bakex.model.node import NodeInfo
+    from bakex.model.outcome import CellOutcome, Outcome
+    from bakex.model.running import RunPolicy
 
 ROOT = Path(__file__).parents[3]
 CELL = CellId("app", Platform.parse("linux/amd64"))
@@ -85,7 +94,13 @@ class FakeBuilder:
     def nodes(self) -> tuple[NodeInfo, ...]:
         return (fake_node("here"),)
 
-    def plan(self, resolution: Resolution) -> Plan:
+    def over(self, names: Sequence[str]) -> FakeBuilder:
+        self.calls.append(("over", tuple(names)))
+        return self
+
+    def plan(self, resolution: Resolution, *, emulation: Emulation = Emulation.FALLBACK) -> Plan:
+        if emulation is not Emulation.FALLBACK:
+            self.calls.append(("emulation", emulation))
         cells = tuple(
             Cell(
                 id=CellId(target.name, CELL.platform), target=target, node=NODE, speed=Speed.NATIVE
@@ -100,13 +115,31 @@ class FakeBuilder:
         *,
         allow: Sequence[str] = (),
         policy: PublishPolicy | None = None,
+        running: RunPolicy | None = None,
+        recorder: Recorder | None = None,
+        recorded: Sequence[CellOutcome] = (),
+        parts: bool = False,
     ) -> Report:
         self.calls.append(
-            ("bake", {"resolution": resolution, "allow": tuple(allow), "policy": policy})
+            (
+                "bake",
+                {
+                    "resolution": resolution,
+                    "allow": tuple(allow),
+                    "policy": policy,
+                    "running": running,
+                    "recorded": tuple(recorded),
+                    "parts": parts,
+                },
+            )
         )
-        emit, now, ok = self.events.emit, self.clock.now, False
+        events = self.events if recorder is None else recorder.following(self.events)
+        emit, now, ok = events.emit, self.clock.now, False
         try:
-            emit(PlanReady(at=now(), plan=self.plan(resolution)))
+            plan = self.plan(resolution)
+            emit(PlanReady(at=now(), plan=plan))
+            if recorder is not None:
+                recorder.expect(plan, {cell.id: () for cell in plan.cells})
             emit(CellStarted(at=now(), cell=CELL, node=NODE))
             emit(StepChanged(at=now(), cell=CELL, step=STEP, name="[1/1] RUN make", started=now()))
             emit(LogWritten(at=now(), cell=CELL, step=STEP, stream=1, data=b"compiling\n"))
@@ -164,6 +197,7 @@ class FakeBackend:
     Attributes:
         body: What happens in the middle of a bake.
         note: What is said about the node that is chosen.
+        nodes_left_out: Warnings while connecting.
         refusal: What `define` raises, if anything.
         calls: What was asked for, in order.
     """
@@ -172,6 +206,7 @@ class FakeBackend:
     cwd: Path
     body: Callable[[Callable[[Event], None]], Awaitable[None]] = nothing
     note: str = ""
+    nodes_left_out: tuple[Diagnostic, ...] = ()
     refusal: Exception | None = None
     warnings: tuple[Diagnostic, ...] = ()
     calls: list[tuple[str, Any]] = field(default_factory=list)
@@ -205,6 +240,8 @@ class FakeBackend:
         self, settings: Settings, *, builder: str, events: EventSink
     ) -> AsyncIterator[FakeBuilder]:
         self.calls.append(("connect", builder))
+        for diagnostic in self.nodes_left_out:
+            events.emit(WarningRaised(at=self.time.now(), cell=None, diagnostic=diagnostic))
         events.emit(
             NodeChosen(
                 at=self.time.now(), node=NODE, address="unix:///d", reason="usual", note=self.note
@@ -242,9 +279,41 @@ class FakeBackend:
         events.emit(Published(at=self.time.now(), publication=place))
         return [place]
 
+    async def merge(
+        self,
+        settings: Settings,
+        resolution: Resolution,
+        records: Mapping[str, Outcome],
+        *,
+        policy: PublishPolicy,
+        events: EventSink,
+    ) -> Report:
+        self.calls.append(("merge", {"records": dict(records), "policy": policy}))
+        await self.body(events.emit)
+        return Report(targets={"app": TargetReport(name="app", root=IMAGE)})
+
     def images(self, settings: Settings, *, insecure: bool) -> AbstractAsyncContextManager[Images]:
         self.calls.append(("images", insecure))
         return Images.open(settings, insecure=insecure)
+
+    def artifacts(
+        self, settings: Settings, *, insecure: bool
+    ) -> AbstractAsyncContextManager[Artifacts]:
+        self.calls.append(("artifacts", insecure))
+        return Artifacts.open(settings, insecure=insecure)
+
+    def logins(self, settings: Settings) -> Logins:
+        self.calls.append(("logins", None))
+        return Logins(settings)
+
+    def platforms(self, settings: Settings) -> Platforms:
+        return Platforms(settings, proc=self.cwd / "proc")
+
+    def builders(self, settings: Settings) -> BuilderStore:
+        return BuilderStore(settings)
+
+    def nodes(self, settings: Settings, *, events: EventSink) -> Nodes:
+        return Nodes(settings, clock=self.time, events=events)
 
     def asked(self, name: str) -> Any:
         return dict(self.calls)[name]

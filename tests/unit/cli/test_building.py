@@ -13,9 +13,15 @@ from bakex.cli import building
 from bakex.cli.backend import Invocation
 from bakex.cli.building import BuildOptions, build, colours, is_terminal
 from bakex.config import load
-from bakex.errors import OutputError, StepFailedError, UsageError
+from bakex.errors import (
+    BlockedError,
+    OutputError,
+    StepFailedError,
+    UsageError,
+)
 from bakex.events import TransferMoved
 from bakex.model.digest import Digest
+from bakex.model.publication import Report, TargetReport
 from tests.unit.cli.conftest import CELL, ODD, STEP, FakeBackend, warning
 
 if TYPE_CHECKING:
@@ -177,3 +183,25 @@ def test_a_terminal_that_does_not_tell_its_size() -> None:
     os.close(master)
     with open(os.devnull, "w") as nowhere:  # noqa: PTH123 - nothing to gain from a Path
         assert building._size(nowhere) == (80, 24)
+
+
+def test_what_gates_keep_back(
+    backend: FakeBackend, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The rest was published: the summary and the metadata tell of it."""
+
+    async def blocked(emit: Callable[[Event], None]) -> None:
+        error = BlockedError("1 of 1 targets not published")
+        error.report = Report(targets={"app": TargetReport(name="app", blocked=(CELL,))})
+        raise error
+
+    backend.body = blocked
+    with pytest.raises(BlockedError) as caught:
+        run(backend, with_progress("plain", "m.json"))
+    assert caught.value.exit_code == 6
+    assert json.loads((tmp_path / "m.json").read_text()) == {"app": {}}
+    assert capsys.readouterr().err.splitlines()[-3:] == [
+        "app",
+        f"  not published: failed ({CELL.platform})",
+        "",
+    ]

@@ -11,6 +11,7 @@ from bakex.errors import (
     DialError,
     FrontendError,
     InternalError,
+    NodeLostError,
     RunFailedError,
     StepFailedError,
     UsageError,
@@ -146,3 +147,9 @@ def test_findings_as_a_document() -> None:
             }
         ]
     }
+
+
+def test_the_exit_code_of_several_failures() -> None:
+    lost, failed = NodeLostError("gone"), StepFailedError("exit code 1")
+    assert explain(RunFailedError("2 of 2 cells failed", [lost, lost]), debug=False)[1] == 4
+    assert explain(RunFailedError("2 of 2 cells failed", [lost, failed]), debug=False)[1] == 1

@@ -7,6 +7,7 @@ import pytest
 
 from bakex.cli.backend import Invocation
 from bakex.cli.planning import show
+from tests.unit.cli.conftest import ODD
 
 if TYPE_CHECKING:
     from tests.unit.cli.conftest import FakeBackend
@@ -40,3 +41,15 @@ def test_a_node_that_was_passed_over_is_named(
     backend.note = "docker was passed over\x1b[2J"
     planned(backend, as_json=as_json)
     assert capsys.readouterr().err == told
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+def test_a_node_that_is_left_out_is_named(
+    as_json: bool, backend: FakeBackend, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings, run = backend.settings(), Invocation(backend)
+    run.as_json = as_json
+    backend.nodes_left_out = (ODD,)
+    show(run, settings, backend.define(settings), builder="box")
+    assert run.findings == ([ODD] if as_json else [])
+    assert (ODD.summary in capsys.readouterr().err) is not as_json

@@ -6,11 +6,14 @@ import pytest
 
 from bakex.errors import UsageError
 from bakex.model.digest import Digest
+from bakex.model.plan import CellId
+from bakex.model.platform import Platform
 from bakex.model.publication import (
     Expectation,
     Publication,
     PublishPolicy,
     State,
+    blocked_by,
     matches,
     states,
 )
@@ -72,3 +75,17 @@ def test_states_say_where_the_result_is() -> None:
     assert holding == {State.PUBLISHED, State.UNCHANGED, State.LEFT}
     places = [Publication(target="a", kind="registry", place="r/a:1", state=State.RESTORED)]
     assert states(places) == "restored: r/a:1"
+
+
+@pytest.mark.parametrize(
+    ("cells", "words"),
+    [
+        ((), ""),
+        (("t",), "blocked by t (linux/amd64)"),
+        (("app",), "failed (linux/amd64)"),
+        (("app", "t", "u"), "failed (linux/amd64), blocked by t (linux/amd64), u (linux/amd64)"),
+    ],
+)
+def test_what_blocks_in_words(cells: tuple[str, ...], words: str) -> None:
+    found = [CellId(name, Platform.parse("linux/amd64")) for name in cells]
+    assert blocked_by("app", found) == words

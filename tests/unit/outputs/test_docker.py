@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import tarfile
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -13,7 +14,7 @@ from bakex.errors import OutputError, UnsupportedOutputError
 from bakex.model.outputs import Output
 from bakex.model.result import SaveImage, StoreImage
 from bakex.oci.validate import validate_layout
-from bakex.outputs.docker import loadable
+from bakex.outputs.docker import is_kept, loadable
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -130,3 +131,11 @@ async def test_a_directory_is_a_layout(bench: Bench, out: Path) -> None:
     [publication] = await (await bench.finish(bench.target(platforms=BOTH), output)).publish()
     assert publication.kind == "oci"
     await validate_layout(out / "d")
+
+
+def test_an_image_with_gates_waits_for_them(bench: Bench) -> None:
+    target = bench.target(tags=("app:1",))
+    (cell,) = bench.cells(target)
+    bench.desk.stores = (cell.node,)
+    assert is_kept(target, cell, bench.desk)
+    assert not is_kept(target, replace(cell, gates=(cell.id,)), bench.desk)

@@ -17,6 +17,7 @@ from bakex.events import (
     Published,
     RunFinished,
     StepChanged,
+    TargetBlocked,
     TransferMoved,
     WarningRaised,
 )
@@ -129,6 +130,9 @@ class Teller:
     def published(self, target: str, place: str, kind: str = "registry") -> Event:
         publication = Publication(target=target, kind=kind, place=place)
         return Published(at=moment(self.now), publication=publication)
+
+    def blocked(self, target: str, *by: str) -> Event:
+        return TargetBlocked(at=moment(self.now), target=target, by=tuple(map(cell_id, by)))
 
     def end(self, *, ok: bool = True) -> Event:
         return RunFinished(at=moment(self.now), ok=ok)

@@ -1,8 +1,11 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from bakex.events import StepChanged
+from bakex.model.node import Speed
 from bakex.progress.delivery import LogsDropped, Notice
 from bakex.progress.plain import Plain
 from tests.unit.progress.conftest import AMD, ARM, Teller, cell_id
@@ -181,3 +184,15 @@ def test_when_nothing_more_happens_ends_are_written(tell: Teller) -> None:
 def test_a_failure_names_its_cell_once(tell: Teller) -> None:
     events = [tell.finish(AMD, error="app@linux/amd64: no"), tell.finish(AMD, error="no")]
     assert written(*events) == ["#0 FAILED app@linux/amd64: no"] * 2
+
+
+def test_what_is_blocked(tell: Teller) -> None:
+    assert written(tell.blocked("app", "t@linux/arm64")) == ["#0 app: blocked by t (linux/arm64)"]
+
+
+def test_what_emulation_has_cost(tell: Teller) -> None:
+    step = tell.step(ARM, "a", "[1/1] RUN make", started=0.0, completed=9.0)
+    assert isinstance(step, StepChanged)
+    lines = written(replace(step, speed=Speed.EMULATED), tell.at(10).end())
+    assert "#1 DONE 9.0s emulated" in lines
+    assert "#0   9.0s [app linux/arm64 1/1] RUN make" in lines

@@ -9,9 +9,11 @@ from bakex.errors import OutputError
 from bakex.model.descriptor import Descriptor
 from bakex.model.digest import Digest
 from bakex.model.media_types import OCI_INDEX, OCI_MANIFEST
+from bakex.model.node import NodeName, Speed
+from bakex.model.plan import Broken, Built
 from bakex.model.publication import Publication, Report, State, TargetReport
-from bakex.progress.report import document, published, summary, write
-from tests.unit.progress.conftest import cell_id
+from bakex.progress.report import document, outcome, published, summary, write
+from tests.unit.progress.conftest import Teller, cell_id
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -108,3 +110,45 @@ def test_a_target_of_which_nothing_is_known() -> None:
 )
 def test_published(kind: str, text: str) -> None:
     assert published(Publication(target="t", kind=kind, place="p")) == text
+
+
+def test_what_gates_keep_back() -> None:
+    by = (cell_id("t@linux/amd64"), cell_id("lint@linux/arm64"), cell_id("t@linux/arm64"))
+    report = Report(targets={"x": TargetReport(name="x", blocked=by)})
+    assert list(summary(report)) == [
+        "x",
+        "  not published: blocked by t (linux/amd64, linux/arm64), lint (linux/arm64)",
+    ]
+
+
+def test_outcomes(tell: Teller) -> None:
+    events = (tell.published("app", "p"), tell.blocked("app", "t@linux/arm64"))
+    assert [outcome(event) for event in events] == [  # type: ignore[arg-type]
+        "app: pushed to p",
+        "app: blocked by t (linux/arm64)",
+    ]
+
+
+def test_what_was_tried_again_is_told() -> None:
+    lost = Broken(node=NodeName("arm-1"), reason="lost: x")
+    slow = Broken(node=NodeName("arm-2"), reason="slow")
+
+    def built(*broken: Broken) -> Built:
+        count = len(broken) + 1
+        return Built(
+            node=NodeName("arm-3"), speed=Speed.NATIVE, attempts=count, seconds=1, broken=broken
+        )
+
+    report = Report(
+        targets={"app": TargetReport(name="app")},
+        cells=(cell_id("app@linux/arm64"),),
+        built={
+            cell_id("app@linux/amd64"): built(),
+            cell_id("app@linux/arm64"): built(lost),
+            cell_id("base@linux/arm64"): built(lost, slow),
+        },
+    )
+    assert list(summary(report))[2:] == [
+        "  linux/arm64 on arm-3, attempt 2 (arm-1: lost: x)",
+        "base linux/arm64 on arm-3, attempt 3 (arm-1: lost: x; arm-2: slow)",
+    ]

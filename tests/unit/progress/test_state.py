@@ -174,3 +174,8 @@ def test_publications_are_kept_in_order(tell: Teller) -> None:
 def test_a_cancelled_cell(tell: Teller) -> None:
     state = folded(tell.start(AMD), tell.finish(AMD, cancelled=True))
     assert state.cells[cell_id(AMD)].status is Status.CANCELLED
+
+
+def test_what_is_blocked(tell: Teller) -> None:
+    state = folded(tell.blocked("app", "t@linux/arm64"))
+    assert state.blocked == {"app": (cell_id("t@linux/arm64"),)}

@@ -141,6 +141,7 @@ def test_what_must_stay_is_written_above_the_block(tell: Teller) -> None:
         tell.warn("first\x1b[2J"),
         tell.warn("first\x1b[2J"),
         tell.published("app", "r.example/app:1"),
+        tell.blocked("db", "t@linux/arm64"),
         Notice(text="stopping"),
     )
     view.show(*events, seconds=0)

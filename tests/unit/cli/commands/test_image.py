@@ -50,3 +50,21 @@ def test_from_a_layout_to_a_registry_and_away(
         assert run("verify", "--contents", f"{name}:1", code=5) == ""
     (layout.path(root)).unlink()
     assert run("verify", str(layout.root), code=5) == ""
+
+
+def test_two_images_that_differ(
+    backend: FakeBackend, layout: OciLayout, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asyncio.run(layout.tag(asyncio.run(put_attested(layout, layers=[{"x": b"2"}])), "app:2"))
+    places = [f"oci:{layout.root}:app:{tag}" for tag in (1, 2)]
+    assert entry(["image", "diff", places[0], places[0]], backend=backend) == 0
+    assert capsys.readouterr().out.endswith("no difference, attestations left aside\n")
+    assert entry(["image", "diff", *places], backend=backend) == 7
+    out, err = capsys.readouterr()
+    assert "    + /x (file 0755 0:0 1B)\n" in out
+    assert err == ""
+    assert (
+        entry(["image", "diff", "--format=json", "--attestations", *places], backend=backend) == 7
+    )
+    assert len(json.loads(capsys.readouterr().out)["images"]) == 2
+    assert entry(["image", "diff", "--max-files=-1", *places], backend=backend) == 2

@@ -28,3 +28,12 @@ def test_json(backend: FakeBackend, capsys: pytest.CaptureFixture[str]) -> None:
 def test_nothing_is_built(backend: FakeBackend) -> None:
     assert entry(["plan"], backend=backend) == 0
     assert [name for name, _ in backend.calls] == ["define", "connect"]
+
+
+def test_emulation(backend: FakeBackend, capsys: pytest.CaptureFixture[str]) -> None:
+    assert entry(["plan", "--emulation", "never"], backend=backend) == 0
+    assert backend.asked("emulation") == "never"
+    assert entry(["plan", "--emulation", "sometimes"], backend=backend) == 2
+    error = capsys.readouterr().err
+    assert "invalid --emulation 'sometimes'" in error
+    assert "use allow, fallback, never" in error

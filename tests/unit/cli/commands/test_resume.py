@@ -1,0 +1,18 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from bakex.cli.main import entry
+
+if TYPE_CHECKING:
+    import pytest
+
+    from tests.unit.cli.conftest import FakeBackend
+
+
+def test_a_record_is_needed(backend: FakeBackend, capsys: pytest.CaptureFixture[str]) -> None:
+    assert entry(["resume"], backend=backend) == 2
+    assert entry(["resume", "x.json", "--format", "yaml"], backend=backend) == 2
+    assert "invalid format 'yaml'" in capsys.readouterr().err
+    assert entry(["resume", "x.json"], backend=backend) == 2
+    assert "cannot read" in capsys.readouterr().err
