@@ -12,6 +12,7 @@ import pytest
 import bakex
 from bakex import errors
 from bakex.bake.reference import text
+from bakex.cli.commands.image import COMMANDS as IMAGE_COMMANDS
 from bakex.cli.main import COMMANDS
 
 PACKAGE = Path(bakex.__file__).parent
@@ -59,11 +60,20 @@ def test_command_table_matches_the_commands() -> None:
         assert summary.endswith(".")
 
 
+def test_the_table_of_image_commands_matches_them() -> None:
+    files = {p.stem for p in (PACKAGE / "cli" / "images").glob("[!_]*.py")}
+    assert set(IMAGE_COMMANDS) == files
+    for command, summary in IMAGE_COMMANDS.items():
+        module = import_module(f"bakex.cli.images.{command}")
+        (registered,) = module.app.registered_commands
+        assert (registered.callback.__doc__ or "").splitlines()[0] == summary
+
+
 def every_error() -> list[type[errors.BakexError]]:
     found = [errors.BakexError]
     for cls in found:
         found.extend(cls.__subclasses__())
-    return [cls for cls in dict.fromkeys(found) if cls.__module__ == "bakex.errors"]
+    return [cls for cls in dict.fromkeys(found) if cls.__module__.startswith("bakex.errors.")]
 
 
 def test_every_error_has_a_code_of_its_own() -> None:

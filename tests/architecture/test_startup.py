@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 NETWORK = frozenset({"asyncio", "grpclib", "google.protobuf", "h2", "httpx", "docker", "ssl"})
-HEAVY = NETWORK | {"rich", "pydantic", "yaml", "subprocess", "multiprocessing"}
+ARTIFACTS = frozenset({"oras", "requests", "jsonschema"})
+HEAVY = NETWORK | ARTIFACTS | {"rich", "pydantic", "yaml", "subprocess", "multiprocessing"}
 
 BAKE_FILE = """\
 variable "TAG" { default = "1.${2 + 3}" }
@@ -69,7 +70,12 @@ def project(tmp_path: Path) -> Path:
         (["bake", "--print"], HEAVY - {"subprocess"} | {"bakex.api.client", "bakex.progress.tty"}),
         (["bake", "--print", "--strict"], HEAVY - {"subprocess"} | {"bakex.api.client"}),
         (["bake", "--list", "targets"], HEAVY - {"subprocess"} | {"bakex.api.client"}),
+        (["image", "--help"], HEAVY - {"subprocess"} | {"bakex.api", "bakex.cli.images.copy"}),
+        (["image", "diff", "--help"], HEAVY - {"subprocess"} | {"bakex.api", "bakex.cli.imaging"}),
+        (["repro", "--help"], HEAVY - {"subprocess"} | {"bakex.api", "bakex.cli.building"}),
         (["schema"], HEAVY - {"subprocess"} | {"bakex.api", "bakex.cli.commands.bake"}),
+        (["attach", "--help"], HEAVY - {"subprocess"} | {"bakex.api", "bakex.artifacts"}),
+        (["login", "--help"], HEAVY - {"subprocess"} | {"bakex.api", "bakex.cli.accounts"}),
     ],
     ids=[
         "--version",
@@ -79,7 +85,12 @@ def project(tmp_path: Path) -> Path:
         "bake --print",
         "bake --print --strict",
         "bake --list",
+        "image --help",
+        "image diff --help",
+        "repro --help",
         "schema",
+        "attach --help",
+        "login --help",
     ],
 )
 def test_commands_load_only_what_they_need(project: Path, argv: list[str], never: set[str]) -> None:
@@ -92,6 +103,8 @@ def test_commands_load_only_what_they_need(project: Path, argv: list[str], never
         ("bakex", HEAVY | {"typer", "dataclasses", "bakex.config", "bakex.api"}),
         ("bakex.api.definition", HEAVY | {"typer", "bakex.events", "bakex.nodes"}),
         ("bakex.progress.stream", HEAVY | {"typer"}),
+        # What attaches loads oras; what finds and fetches does not.
+        ("bakex.api.artifacts", ARTIFACTS | {"typer"}),
     ],
 )
 def test_modules_load_only_what_they_need(tmp_path: Path, module: str, never: set[str]) -> None:

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pytest
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.conftest import LoopbackRegistry, TestEngine
+    from tests.conftest import LoopbackRegistry, Require, TestEngine
     from tests.e2e.conftest import Bakex, Layout
 
 ELF_MACHINE = slice(18, 20)  # e_machine, little endian
@@ -58,6 +61,74 @@ def test_cross_compiling_beats_emulation(
     native = next(s for name, s in took.items() if "cross-compile" in name)
     emulated = next(s for name, s in took.items() if "emulate " in name)
     assert native < emulated
+
+
+def test_the_report_names_what_emulation_has_cost(
+    bakex: Bakex, examples: Path, cross_base: str, tmp_path: Path
+) -> None:
+    folder = tmp_path / "cross"
+    shutil.copytree(examples / "cross", folder)
+    more = (f"int f{n}(int x) {{ return x * {n} + x / ({n} + 1); }}\n" for n in range(200))
+    (folder / "primes.c").write_text((folder / "primes.c").read_text() + "".join(more))
+    plain = bakex(
+        *("bake", "--progress", "plain", "--no-cache", "--allow", "fs.read=*"),
+        *("--set", "*.output=type=cacheonly"),
+        cwd=folder,
+        TOOLS=cross_base,
+    ).stderr
+    assert re.search(r"#\d+ DONE \S+ emulated", plain), plain
+    named = re.search(r"#0 .*emulate \d/\d\] RUN aarch64-linux-gnu-gcc.* (\S+) times the", plain)
+    assert named is not None, plain
+    assert float(named[1]) > 1
+
+
+def test_a_program_for_a_device(
+    bakex: Bakex, examples: Path, cross_base: str, require: Require, tmp_path: Path
+) -> None:
+    bakex(
+        *("bake", "--allow", "fs.read=*", "--allow", f"fs.write={tmp_path}"),
+        *("--set", f"cross.output=type=local,dest={tmp_path / 'cross'}"),
+        *("--set", f"emulated.output=type=local,dest={tmp_path / 'emulated'}"),
+        cwd=examples / "raspberry-pi",
+        TOOLS=cross_base,
+    )
+    qemu = require("qemu-aarch64-static")
+    for folder in ("cross", "emulated"):
+        command = [str(qemu), "-cpu", "cortex-a72", str(tmp_path / folder / "mix")]
+        printed = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+        assert printed == "652cf958c2958ad6\n"
+
+
+def test_go_needs_no_emulation(bakex: Bakex, examples: Path, go_base: str, tmp_path: Path) -> None:
+    # One platform of three: each compiles Go's library anew.
+    done = bakex(
+        *("bake", "cross", "--progress", "plain", "--platform", "linux/arm64"),
+        *("--allow", "fs.read=*", "--allow", f"fs.write={tmp_path}"),
+        *("--set", f"cross.output=type=local,dest={tmp_path}"),
+        cwd=examples / "go",
+        TOOLS=go_base,
+    )
+    assert " emulated" not in "".join(re.findall(r"DONE.*", done.stderr))
+    command = [tmp_path / "hello"]
+    printed = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    assert printed == "hello from linux/arm64\n"
+
+
+@pytest.mark.parametrize(
+    ("example", "arguments", "platforms"),
+    [
+        ("go", ["emulated"], {"linux/amd64", "linux/arm64", "linux/arm/v6"}),
+        ("rust", ["cross", "emulated"], {"linux/arm64", "linux/arm/v7"}),
+        ("wheel", ["cross", "emulated"], {"linux/amd64", "linux/arm64"}),
+        ("raspberry-pi", ["--device", "raspberry-pi-zero"], {"linux/arm/v6"}),
+    ],
+)
+def test_what_takes_a_registry_is_at_least_sound(
+    bakex: Bakex, examples: Path, example: str, arguments: list[str], platforms: set[str]
+) -> None:
+    printed = bakex("bake", "--print", *arguments, cwd=examples / example).stdout
+    targets = json.loads(printed)["target"].values()
+    assert {platform for target in targets for platform in target["platforms"]} == platforms
 
 
 def test_secrets_are_used_and_nowhere_to_be_found(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+import shutil
 import subprocess
 import urllib.request
 from dataclasses import dataclass
@@ -52,6 +53,13 @@ class LoggedRegistry:
     def requests(self, pattern: str, after: int = 0) -> list[str]:
         found = re.findall(r'"([A-Z]+ /v2/[^ ]*) HTTP/1\.1"', self.log.read_text()[after:])
         return [line for line in found if re.search(pattern, line)]
+
+    def sent(self, after: int) -> list[str]:
+        """Return what has written anything: uploads that were opened only to see, are none."""
+        opened = self.requests("POST .*/blobs/uploads/", after)
+        given_up = self.requests("DELETE .*/blobs/uploads/", after)
+        assert len(opened) == len(given_up) + len(self.requests("PUT .*/blobs/", after))
+        return self.requests(r"(PUT|PATCH) /v2/", after)
 
     @property
     def position(self) -> int:
@@ -121,6 +129,16 @@ class Runner:
             HOST=host,
         ).stderr
 
+    def collect(self, repository: str) -> Any:
+        """Return what could be removed from a repository."""
+        arguments = ("image", "gc", repository, "--keep-untagged-for", "0s", "--format", "json")
+        return json.loads(self.bakex(*arguments, cwd=self.project).stdout)
+
+    @property
+    def state(self) -> Path:
+        """Where bakex keeps what it remembers."""
+        return load(self.bakex.environment).state
+
     @property
     def metadata(self) -> dict[str, Any]:
         found: dict[str, Any] = json.loads((self.project / "metadata.json").read_bytes())
@@ -137,7 +155,6 @@ def bake(bakex: Bakex, project: Path, builder: str) -> Runner:
 
 
 TAG_PUT = r"PUT /v2/[^/]+/manifests/(?!sha256)"
-UPLOAD = r"(PUT|PATCH) /v2/[^/]+/blobs/"
 
 
 def test_all_tags_or_none(bake: Runner, registry: LoggedRegistry) -> None:
@@ -154,13 +171,16 @@ def test_all_tags_or_none(bake: Runner, registry: LoggedRegistry) -> None:
     at = registry.position
     bake(registry.host)
     assert all(item["unchanged"] for item in bake.places)
-    assert registry.requests(TAG_PUT, at) == []
-    # BuildKit makes a new provenance for each build; without one nothing at all is sent.
+    # BuildKit makes a new provenance for each build; still, nothing at all is sent.
+    assert registry.sent(at) == []
     bake(registry.host, "--provenance=false")
     at = registry.position
     bake(registry.host, "--provenance=false")
-    assert registry.requests(TAG_PUT, at) == registry.requests(UPLOAD, at) == []
+    assert registry.sent(at) == []
     before = {name: registry.digest(name, "latest") for name in ("app", "db")}
+    # What lost its tag is known, and can be removed.
+    told = bake.collect(f"{registry.host}/app")
+    assert len([item for item in told["remove"] if item["kind"] == "attestation"]) == 2
 
     (bake.project / "file-amd64").write_text("changed\n")
     (bake.project / "Dockerfile.db").write_text(
@@ -214,13 +234,53 @@ def test_an_immutable_tag_is_refused_before_anything_is_built(
     assert "is immutable, and stands for sha256:" in shown
     assert "The label revision is '1' there, and will be '2'" in shown
     assert "COPY" not in shown
-    (bake.project / "file-amd64").write_text("changed\n")
-    at = registry.position
-    assert "is immutable" in bake(f"{registry.host}/fixed", *options, code=5)
     (bake.project / "Dockerfile.app").write_text(DOCKERFILE + "COPY file-$TARGETARCH /more\n")
+    at = registry.position
     shown = bake(f"{registry.host}/fixed", *options, code=5)
     assert "has changed since it was published from here" in shown
     assert "COPY" not in shown
+    assert registry.requests(TAG_PUT, at) == []
+
+
+def test_a_changed_file_under_an_immutable_tag_is_refused_before_anything_is_built(
+    bake: Runner, registry: LoggedRegistry
+) -> None:
+    def again(*more: str, code: int = 0) -> str:
+        return bake(f"{registry.host}/files", "--immutable-tags", "1.*", *more, code=code)
+
+    file = bake.project / "file-amd64"
+    again()
+    at = registry.position
+    # What no Dockerfile copies may come, change and be touched.
+    for log in ("a log", "a longer log"):
+        (bake.project / "log").write_text(log)
+        file.touch()
+        assert "COPY" in again()
+    assert registry.sent(at) == []
+
+    file.write_text("AMD64\n")
+    shown = again(code=5)
+    assert "is immutable, and stands for sha256:" in shown
+    assert "'file-amd64' in the context of app, db has changed since" in shown
+    assert "COPY" not in shown
+    # Both have read it, but that is not known: of one alone nothing is said before it is built.
+    assert "COPY" in again("app", code=5)
+    file.write_text("amd64\n")
+    again()
+    file.chmod(0o755)
+    assert "COPY" not in again(code=5)
+    file.chmod(0o644)
+
+    # What is built alone is known for itself; another machine knows nothing.
+    again("app")
+    file.write_text("AMD64\n")
+    shown = again("app", code=5)
+    assert "'file-amd64' in the context of app has" in shown
+    assert "COPY" not in shown
+    shutil.rmtree(bake.state / "published")
+    shown = again("app", code=5)
+    assert "The result of this run is sha256:" in shown
+    assert "COPY" in shown
     assert registry.requests(TAG_PUT, at) == []
 
 

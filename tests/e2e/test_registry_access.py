@@ -216,7 +216,7 @@ async def test_who_may_not_is_told_so(guarded: Guarded, tmp_path: Path) -> None:
         repository = client.repository(Reference.parse(f"{guarded.host}/none/app"))
         with pytest.raises(UnauthorizedError) as caught:
             await put_blob(repository, b"x", "text/plain")
-        assert caught.value.hint == f"log in with: docker login {guarded.host}"
+        assert caught.value.hint == f"log in with: bakex login {guarded.host}"
 
 
 @ways("tls", "client-tls")

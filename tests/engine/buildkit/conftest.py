@@ -27,10 +27,11 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator, Mapping
     from pathlib import Path
 
+    from bakex.building import LinkedContent
     from bakex.carriers import Dialer
     from bakex.config import Settings
     from bakex.events import Event
-    from bakex.interfaces import Credentials, LinkedContent
+    from bakex.interfaces import Credentials
     from bakex.model.node import Endpoint
     from bakex.model.result import CellResult, ExportRequest
     from tests.conftest import TestEngine
@@ -186,11 +187,12 @@ def second_endpoint(
 
 
 class Relay:
-    """Passes bytes on to the daemon until it is cut."""
+    """Passes bytes on to the daemon until it is cut; `passed` are all so far, both ways."""
 
     def __init__(self, endpoint: Endpoint, path: Path) -> None:
         self.endpoint = replace(endpoint, address=f"unix://{path}")
         self.connections = 0
+        self.passed = 0
         self._path = endpoint.address.removeprefix("unix://")
         self._server: asyncio.Server | None = None
         self._writers: list[asyncio.StreamWriter] = []
@@ -213,6 +215,7 @@ class Relay:
     async def _copy(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             while data := await reader.read(1 << 16):
+                self.passed += len(data)
                 writer.write(data)
                 await writer.drain()
         except ConnectionError:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -11,9 +14,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from bakex.model.node import Wire
+
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from bakex.model.node import Endpoint
     from tests.conftest import TestEngine
+    from tests.engine.buildkit.conftest import Relay
 
 BAKE = """\
 group "default" { targets = ["top"] }
@@ -37,6 +45,9 @@ target "top" {
 """
 
 
+BAKEX = str(Path(sys.executable).with_name("bakex"))
+
+
 class Command:
     """The installed command in a directory of its own."""
 
@@ -45,9 +56,11 @@ class Command:
         self._environment = engine.environment
         self.builder = engine.environment["BAKEX_BUILDER"]
 
-    def bake(self, *arguments: str, code: int = 0, builder: str = "") -> str:
+    def bake(
+        self, *arguments: str, code: int = 0, builder: str = "", program: Sequence[str] = (BAKEX,)
+    ) -> str:
         done = subprocess.run(
-            [Path(sys.executable).with_name("bakex"), "bake", "--progress", "plain",
+            [*program, "bake", "--progress", "plain",
              "--builder", builder or self.builder, *arguments],
             cwd=self.cwd, env=self._environment, capture_output=True, text=True, check=False,
         )  # fmt: skip
@@ -80,6 +93,152 @@ def test_three_levels_of_two_platforms(command: Command) -> None:
     assert "bottom-amd64" in command.tree("out/linux_amd64")
 
 
+SHELL = """\
+FROM scratch
+COPY busybox /bin/busybox
+RUN ["/bin/busybox", "--install", "-s", "/bin"]
+ENV PATH=/bin
+"""
+# What a bake is that finds no daemon able to build on a result of its own.
+WITHOUT_LINKS = """\
+from bakex.engines.buildkit import probe
+probe._LINKS = frozenset({"no daemon has it"})
+from bakex.cli.main import entry
+entry()
+"""
+
+
+@pytest.mark.parametrize("has_links", [True, False])
+async def test_nothing_of_a_base_is_sent(command: Command, relay: Relay, has_links: bool) -> None:
+    size = 8 << 20
+    (command.cwd / "bottom").write_bytes(os.urandom(size))
+    where = f"{_scheme(relay.endpoint)}{relay.endpoint.address.removeprefix('unix')}"
+    arguments = ("--platform", "linux/amd64", "--set", "top.output=type=cacheonly")
+    program = (BAKEX,) if has_links else (sys.executable, "-c", WITHOUT_LINKS)
+    await asyncio.to_thread(command.bake, *arguments, builder=where, program=program)
+    # The file gets there, and without links comes back in an image.
+    copies = 1 if has_links else 2
+    assert size * copies <= relay.passed < size * copies + size // 4
+    await asyncio.to_thread(command.bake, "--platform", "linux/amd64", program=program)
+    assert {"middle-1", "top-2", "data/bottom-amd64"} < command.tree()
+
+
+def test_what_a_base_says_of_itself_is_inherited(command: Command) -> None:
+    """Also by targets whose base has no files at all."""
+    (command.cwd / "docker-bake.hcl").write_text("""\
+target "nothing" {
+  dockerfile-inline = <<EOT
+FROM scratch
+ENV A=1 B=2
+USER 7
+WORKDIR /
+ENTRYPOINT ["/x"]
+LABEL l=1
+EXPOSE 80
+EOT
+}
+target "files" {
+  contexts = { below = "target:nothing" }
+  dockerfile-inline = "FROM below\\nCOPY bottom /bottom-$A\\nENV B=3"
+}
+target "default" {
+  contexts = { below = "target:files" }
+  dockerfile-inline = "FROM below\\nCOPY --from=below /bottom-1 /copy-$B\\nCMD [\\"y\\"]"
+  output = ["type=oci,tar=false,dest=layout", "type=local,dest=out"]
+}
+""")
+    command.bake("--platform", "linux/amd64")
+    assert command.tree() == {"bottom-1", "copy-3"}
+    ((image, *_),) = images(command.cwd / "layout")
+    assert {name: value for name, value in image["config"].items() if name != "ArgsEscaped"} == {
+        "Env": ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "A=1", "B=3"],
+        "User": "7",
+        "WorkingDir": "/",
+        "Entrypoint": ["/x"],
+        "Cmd": ["y"],
+        "Labels": {"l": "1"},
+        "ExposedPorts": {"80/tcp": {}},
+    }
+
+
+def test_a_step_without_cache_runs_once_for_all(command: Command) -> None:
+    """What is handed over of a base is what others are built on, whatever its steps come to."""
+    shutil.copy("/bin/busybox", command.cwd)
+    (command.cwd / "secret").write_text("x")
+    (command.cwd / "docker-bake.hcl").write_text(f"""\
+group "default" {{ targets = ["base", "one", "two"] }}
+target "base" {{
+  no-cache = true
+  secret = ["id=s,src=secret"]
+  dockerfile-inline = <<EOT
+{SHELL}
+RUN --mount=type=secret,id=s,required \\
+  cat /run/secrets/s /proc/sys/kernel/random/uuid > /result; echo told
+EOT
+  output = ["type=oci,tar=false,dest=layout", "type=local,dest=base"]
+}}
+target "one" {{
+  contexts = {{ b = "target:base" }}
+  dockerfile-inline = "FROM b\\nRUN cp /result /again"
+  output = ["type=local,dest=one"]
+}}
+target "two" {{
+  contexts = {{ b = "target:base" }}
+  dockerfile-inline = "FROM scratch\\nCOPY --from=b /result /again"
+  output = ["type=local,dest=two"]
+}}
+""")
+    found: list[str] = []
+    for _ in range(2):
+        output = command.bake()
+        assert len(re.findall(r"^#\d+ [\d.]+ told$", output, re.MULTILINE)) == 1
+        places = ("base/result", "one/again", "two/again")
+        (text,) = {(command.cwd / place).read_text() for place in places}
+        found.append(text)
+    assert found[0] != found[1]
+
+
+def test_images_are_the_references(
+    command: Command, engine: TestEngine, reference_buildx: Path
+) -> None:
+    if engine.endpoint.wire is not Wire.DOCKER:
+        pytest.skip("the reference is given no builder here, only a dockerd")
+    # No directory is made: it would be as old as the layer.
+    files = BAKE.replace("COPY --from=data / /data/", "COPY --from=data /bottom-* /again")
+    (command.cwd / "docker-bake.hcl").write_text(files)
+    arguments = [
+        *("--set", "*.platform=linux/amd64,linux/arm64", "--set", "*.no-cache=true"),
+        *("--set", "*.attest=type=provenance,disabled=true"),
+        *("--set", "*.args.SOURCE_DATE_EPOCH=1234567890", "--set"),
+    ]
+    command.bake(*arguments, "top.output=type=oci,tar=false,dest=ours")
+    subprocess.run(
+        [reference_buildx, "bake", *arguments, "top.output=type=oci,tar=false,dest=theirs"],
+        cwd=command.cwd, env={**engine.environment, "DOCKER_HOST": engine.endpoint.address},
+        check=True, capture_output=True,
+    )  # fmt: skip
+    ours = images(command.cwd / "ours")
+    assert len(ours) == 2
+    assert ours == images(command.cwd / "theirs")
+
+
+def images(directory: Path) -> list[tuple[dict[str, Any], dict[str, Any]]]:
+    """Return the configurations of all images of a layout, and their manifests."""
+    blobs = directory / "blobs/sha256"
+    manifests = [json.loads(file.read_bytes()) for file in blobs.iterdir() if _is_json(file)]
+    found = [
+        (json.loads((blobs / m["config"]["digest"].removeprefix("sha256:")).read_bytes()), m)
+        for m in manifests
+        if "layers" in m
+    ]
+    return sorted((pair for pair in found if pair[0]["rootfs"]["diff_ids"]), key=str)
+
+
+def _is_json(file: Path) -> bool:
+    with file.open("rb") as stream:
+        return stream.read(1) == b"{"
+
+
 def test_three_levels_across_two_nodes(command: Command, second_endpoint: Endpoint) -> None:
     """Bases go from one daemon to the other by content; both take part."""
     second = second_endpoint.address.replace("unix://", f"{_scheme(second_endpoint)}://")
@@ -92,6 +251,35 @@ def test_three_levels_across_two_nodes(command: Command, second_endpoint: Endpoi
     assert len({cell["node"] for cell in document["top"]["bakex.platforms"]}) == 2
 
 
+@pytest.mark.parametrize("nodes", [1, 2])
+def test_stages_for_the_platform_of_the_node(
+    command: Command, second_endpoint: Endpoint, nodes: int
+) -> None:
+    """Programs of a base that run during a cross-build, wherever base and user are built."""
+    (command.cwd / "docker-bake.hcl").write_text("""\
+target "tools" {
+  platforms = ["linux/amd64", "linux/arm64"]
+  dockerfile-inline = "FROM scratch\\nARG TARGETARCH\\nCOPY bottom /for-$TARGETARCH"
+}
+target "default" {
+  platforms = ["linux/amd64", "linux/arm64"]
+  contexts = { tools = "target:tools" }
+  dockerfile-inline = <<EOT
+FROM --platform=$BUILDPLATFORM tools AS native
+FROM tools
+COPY --from=native / /native/
+EOT
+  output = ["type=local,dest=out"]
+}
+""")
+    second = second_endpoint.address.replace("unix://", f"{_scheme(second_endpoint)}://")
+    command.bake(builder=f"{command.builder},{second}" if nodes == 2 else "")
+    assert command.tree() == {
+        "linux_amd64/for-amd64", "linux_amd64/native/for-amd64",
+        "linux_arm64/for-arm64", "linux_arm64/native/for-amd64",
+    }  # fmt: skip
+
+
 def _scheme(endpoint: Endpoint) -> str:
     return "docker" if endpoint.wire.value == "docker" else "unix"
 
@@ -101,6 +289,8 @@ def test_a_base_that_fails_stops_what_is_built_on_it(command: Command) -> None:
     (command.cwd / "docker-bake.hcl").write_text(broken)
     output = command.bake("--platform", "linux/amd64", code=1)
     assert "bottom@linux/amd64: '/missing' is not in the build context" in output
+    assert output.count("error[") == 1
+    assert "3 | COPY missing /bottom-$TARGETARCH" in output
     assert "COPY top" not in output
     assert not (command.cwd / "out").exists()
 

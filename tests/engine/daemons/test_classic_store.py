@@ -168,3 +168,34 @@ def test_what_it_cannot_do_is_said_before_the_build(
         assert words in done.stderr
     assert "containerd-snapshotter" in done.stderr
     assert "Dockerfile" not in done.stderr  # nothing was built
+
+
+async def test_targets_are_built_on_others_within_the_daemon(
+    classic: Dockerd,
+    connect: Connect,
+    bake: Callable[..., subprocess.CompletedProcess[str]],
+    context: Path,
+) -> None:
+    """It takes no images from elsewhere, and needs none; the oldest knows no named contexts."""
+    (context / "docker-bake.hcl").write_text("""\
+target "base" {
+  dockerfile-inline = "FROM scratch\\nARG TARGETARCH\\nCOPY file-$TARGETARCH /file\\nENV NAME=both"
+}
+target "default" {
+  platforms = ["linux/amd64", "linux/arm64"]
+  contexts = { base = "target:base" }
+  dockerfile-inline = "FROM base\\nCOPY $NAME /$NAME"
+  output = ["type=local,dest=out"]
+}
+""")
+    node = await connect(f"docker+{classic.address}")
+    is_old = Feature.NAMED_CONTEXTS not in node.info.features
+    done = bake("--set", "base.platform=linux/amd64,linux/arm64", code=4 if is_old else 0)
+    if is_old:
+        assert "lacks named contexts" in done.stderr
+        return
+    for architecture in ("amd64", "arm64"):
+        out = context / f"out/linux_{architecture}"
+        expected = (context / f"file-{architecture}").read_bytes()
+        assert (out / "file").read_bytes() == expected
+        assert (out / "both").read_bytes() == (context / "both").read_bytes()

@@ -82,15 +82,18 @@ class Bench:
     context: Path
     events: EventRecorder
 
-    async def build(
-        self, dockerfile: str, *exports: ExportRequest, platform: str = "linux/amd64", **fields: Any
-    ) -> CellResult:
+    def cell(self, dockerfile: str, platform: str = "linux/amd64", **fields: Any) -> Cell:
         (self.context / "Dockerfile").write_text(dockerfile)
         target = Target(name="app", **fields)
-        cell = Cell(
+        return Cell(
             id=CellId("app", Platform.parse(platform)), target=target, node=self.info.name,
             speed=Speed.NATIVE,
         )  # fmt: skip
+
+    async def build(
+        self, dockerfile: str, *exports: ExportRequest, platform: str = "linux/amd64", **fields: Any
+    ) -> CellResult:
+        cell = self.cell(dockerfile, platform, **fields)
         async with asyncio.timeout(60):
             return await self.engine.build(cell, exports, {}, self.events)
 
@@ -233,6 +236,15 @@ async def layout_contexts(bench: Bench, place: Path, registry: LoopbackRegistry)
     assert (place / "out/file").exists()
 
 
+async def links(bench: Bench, place: Path, registry: LoopbackRegistry) -> None:
+    base = bench.cell("FROM scratch\nENV NAME=file\nCOPY busybox /base\n" + unique())
+    async with asyncio.timeout(60), bench.engine.keep(base, (), {}, bench.events) as kept:
+        cell = bench.cell("FROM other\nCOPY busybox /$NAME\n", contexts={"other": "target:base"})
+        request = SaveTree(directory=place / "out")
+        await bench.engine.build(cell, (request,), {"other": kept}, bench.events)
+    assert {path.name for path in (place / "out").iterdir()} == {"base", "file"}
+
+
 async def inline_cache(bench: Bench, place: Path, registry: LoopbackRegistry) -> None:
     await bench.build(SHELL + unique(), cache_to=(CacheEntry(type="inline"),))
 
@@ -264,6 +276,7 @@ FEATURES: dict[Any, frozenset[Feature]] = {
     attestations: frozenset({Feature.ATTESTATIONS}),
     named_contexts: frozenset({Feature.NAMED_CONTEXTS}),
     layout_contexts: frozenset({Feature.OCI_LAYOUT_CONTEXTS}),
+    links: frozenset({Feature.LINKS, Feature.NAMED_CONTEXTS}),
     inline_cache: frozenset(),
     local_cache: frozenset({Feature.REMOTE_CACHE}),
     epochs: frozenset({Feature.SOURCE_DATE_EPOCH}),

@@ -87,6 +87,21 @@ async def test_certificates_in_the_address(secured: Secured, connect: Connect) -
     assert not [e for e in events.events if isinstance(e, WarningRaised)]
 
 
+async def test_certificates_of_a_builder(
+    secured: Secured, connect: Connect, tmp_path: Path
+) -> None:
+    (tmp_path / "certs").symlink_to(secured.good)
+    (tmp_path / "bakex.yaml").write_text(
+        "builders:\n  farm:\n    nodes:\n      far:\n"
+        f"        endpoint: docker+tcp://localhost:{secured.port}\n"
+        "        tls: {ca: certs/ca.pem, cert: ~/certs/cert.pem, key: certs/key.pem,"
+        " server-name: node}\n"
+    )
+    node = await connect("farm")
+    assert node.info.name == "far"
+    assert node.info.platforms
+
+
 async def test_certificates_of_the_environment(secured: Secured, connect: Connect) -> None:
     environ = {
         "DOCKER_HOST": f"tcp://127.0.0.1:{secured.port}",

@@ -1,0 +1,129 @@
+"""Emulators registered through a docker daemon, and on this machine, used and taken back.
+
+Only platforms are touched that nothing else here uses: the kernel is everybody's.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.conftest import lacking
+
+if TYPE_CHECKING:
+    from tests.engine.daemons.conftest import Dockerd
+
+TABLE = Path("/proc/sys/fs/binfmt_misc")
+PLATFORMS = "s390x,mips64le"
+OTHER = (
+    ":{name}:M::\\x7fELF\\x02\\x02\\x01\\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x02\\x00\\x16"
+    "::/nonexistent/qemu-s390x:"
+)
+
+
+def table() -> dict[str, str]:
+    return {f.name: f.read_text() for f in TABLE.iterdir() if f.name != "register"}
+
+
+@pytest.fixture
+def clean() -> None:
+    if os.geteuid() != 0 or not (TABLE / "register").exists():
+        lacking("the kernel's table of interpreters takes root and binfmt_misc")
+    if {"s390x", "mips64el"} & {name.removeprefix("qemu-") for name in table()}:
+        pytest.skip("this machine emulates the platforms of this test already")
+
+
+def bakex(home: Path, *arguments: str, **environ: str) -> str:
+    done = subprocess.run(
+        [Path(sys.executable).with_name("bakex"), "platform", *arguments],
+        env={"PATH": os.environ["PATH"], "HOME": str(home), **environ},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=180,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.mark.usefixtures("clean")
+def test_through_docker_and_back(dockerd: Dockerd, tmp_path: Path) -> None:
+    before = table()
+    where = {"DOCKER_HOST": dockerd.address}
+    bakex(tmp_path, "install", PLATFORMS, "--node", "default", "--yes", **where)
+    try:
+        added = {name: text for name, text in table().items() if name not in before}
+        assert set(added) == {"bakex-qemu-s390x", "bakex-qemu-mips64el"}
+        assert all("flags: POCF" in text for text in added.values())
+        tried = bakex(tmp_path, "test", PLATFORMS, **where)
+        assert tried.count(" runs ") == 2
+        again = bakex(tmp_path, "install", PLATFORMS, "--node", "default", "--yes", **where)
+        assert again.endswith("already\n")
+    finally:
+        bakex(tmp_path, "uninstall", "--node", "default", "--yes", **where)
+    assert table() == before
+
+
+@pytest.mark.usefixtures("clean")
+def test_over_an_interpreter_that_is_not_there(tmp_path: Path) -> None:
+    name = f"bakex-test-{os.getpid()}"
+    # A buffered write of exactly one line, as the kernel wants it.
+    (TABLE / "register").write_text(OTHER.format(name=name))
+    try:
+        before = table()
+        said = bakex(tmp_path, "install", "s390x", "--yes")
+        assert f"disable the handler {name}" in said
+        assert table()[name].startswith("disabled")
+        assert "emulated" in bakex(tmp_path, "ls").partition("linux/s390x")[2].partition("\n")[0]
+        bakex(tmp_path, "uninstall", "s390x", "--yes")
+        assert table() == before
+    finally:
+        (TABLE / name).write_text("-1")
+
+
+# A user namespace that mounts the table gets one of its own (since Linux 6.7), and an empty one;
+# `before` says what is to be seen at the usual place.
+ALONE = """
+set -e
+mkdir "$HOME/own"
+mount -t binfmt_misc binfmt_misc "$HOME/own"
+{before} /proc/sys/fs/binfmt_misc
+ls /proc/sys/fs/binfmt_misc > "$HOME/before"
+"$0" platform install arm64,arm,riscv64 --yes
+"$0" platform ls > "$HOME/ls"
+"$0" platform uninstall --yes
+ls /proc/sys/fs/binfmt_misc > "$HOME/after"
+"""
+
+
+@pytest.mark.parametrize(
+    "before", ["mount -t binfmt_misc binfmt_misc", "mount -t tmpfs tmpfs"], ids=["empty", "missing"]
+)
+def test_a_machine_without_any_handler(tmp_path: Path, before: str) -> None:
+    alone = ["unshare", "--user", "--map-root-user", "--mount"]
+    probe = [*alone, "mount", "-t", "binfmt_misc", "binfmt_misc", str(TABLE)]
+    if subprocess.run(probe, capture_output=True, check=False).returncode != 0:
+        pytest.skip("this kernel gives user namespaces no table of their own")
+    script = ALONE.format(before=before)
+    program = str(Path(sys.executable).with_name("bakex"))
+    done = subprocess.run(
+        [*alone, "sh", "-c", script, program],
+        env={"PATH": os.environ["PATH"], "HOME": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=180,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert ("mount binfmt_misc" in done.stdout) == ("tmpfs" in before)
+    assert (tmp_path / "before").read_text() == (tmp_path / "after").read_text()
+    listed = (tmp_path / "ls").read_text()
+    for platform in ("linux/arm64", "linux/arm/v7", "linux/riscv64"):
+        assert "emulated" in listed.partition(f"{platform} ")[2].partition("\n")[0]
+    assert list((tmp_path / ".local/state/bakex/emulation").glob("*.json")) == []
