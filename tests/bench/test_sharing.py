@@ -41,7 +41,7 @@ DOCKERFILE = """\
 FROM scratch
 COPY busybox /bin/sh
 ARG N
-RUN i=0; while [ $i -lt 300000 ]; do i=$((i+1)); done; echo $N
+RUN i=0; while [ $i -lt 600000 ]; do i=$((i+1)); done; echo $N
 """
 
 

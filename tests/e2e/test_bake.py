@@ -28,7 +28,8 @@ target "secret" {
 }
 target "broken" { dockerfile = "Dockerfile.broken" }
 """
-DOCKERFILE = "FROM scratch\nCOPY busybox /bin/busybox\nARG TARGETARCH\nLABEL arch=$TARGETARCH\n"
+# The program is this machine's for every platform: a marker of what was copied, and not in /bin.
+DOCKERFILE = "FROM scratch\nCOPY busybox /data/busybox\nARG TARGETARCH\nLABEL arch=$TARGETARCH\n"
 SECRET = """\
 FROM scratch AS run
 COPY busybox /bin/busybox

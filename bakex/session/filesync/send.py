@@ -11,8 +11,9 @@ Rules (fsutil, send.go):
 * After the receiver's FIN we answer FIN and are done: a daemon waits for our end before it ends its
   own side.
 
-Listing and reading happen in threads, a bounded piece at a time. All packets go through one lock,
-because a message may be sent in several parts and two must not mix.
+Listing and reading happen in threads, a bounded piece at a time; reading goes on while what was
+read before is sent. All packets go through one lock, because a message may be sent in several parts
+and two must not mix.
 """
 
 from __future__ import annotations
@@ -48,6 +49,7 @@ MAX_DATA_SIZE = 256 * KiB
 _ENTRIES_PER_STEP = 512
 _PACKETS_PER_STEP = 1024
 _BYTES_PER_STEP = 512 * KiB
+_STEPS_AHEAD = 4  # that have been read and wait to be sent
 
 
 @dataclass(slots=True)
@@ -99,8 +101,7 @@ class _Exchange:
         self._requested = deque[tuple[int, bytes]]()
         self._finished = False
         self._wake = asyncio.Event()
-        # One batch is being read, one waits and one is being sent.
-        self._content = asyncio.Queue[list[bytes]](1)
+        self._content = asyncio.Queue[list[bytes]](_STEPS_AHEAD)
 
     async def told(self, work: Coroutine[None, None, None]) -> None:
         """Do a part of the work; tell the peer why if it fails."""

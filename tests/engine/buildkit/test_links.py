@@ -147,7 +147,7 @@ target "default" {
   output = ["type=oci,tar=false,dest=layout", "type=local,dest=out"]
 }
 """)
-    command.bake("--platform", "linux/amd64")
+    command.bake("--platform", "linux/amd64", "--verify", "off")  # there is no /x
     assert command.tree() == {"bottom-1", "copy-3"}
     ((image, *_),) = images(command.cwd / "layout")
     assert {name: value for name, value in image["config"].items() if name != "ArgsEscaped"} == {
