@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 ENTRY = """\
 enabled
-interpreter /usr/bin/qemu-s390x
+interpreter /nowhere/qemu-s390x
 flags: {flags}
 offset 0
 magic 7f454c4602020100000000000000000000020016
@@ -38,7 +38,7 @@ def test_the_list(backend: FakeBackend, capsys: pytest.CaptureFixture[str]) -> N
     out = capsys.readouterr().out
     found = rows(out)
     assert found["PLATFORM"] == ["PLATFORM", "HERE", "INTERPRETER", "VERSION", "FLAGS", "NAMES"]
-    assert found["linux/s390x"][1:5] == ["emulated", "/usr/bin/qemu-s390x", "-", "FOP"]
+    assert found["linux/s390x"][1:5] == ["emulated", "/nowhere/qemu-s390x", "-", "FOP"]
     assert found["linux/loong64"][1:5] == ["missing", "-", "-", "-"]
     assert "native" in out
     assert "note:" not in out
@@ -66,7 +66,7 @@ def test_the_list_for_programs(backend: FakeBackend, capsys: pytest.CaptureFixtu
     assert found["linux/s390x"]["here"] == "emulated"
     assert found["linux/s390x"]["handler"] == {
         "name": "qemu-s390x",
-        "interpreter": "/usr/bin/qemu-s390x",
+        "interpreter": "/nowhere/qemu-s390x",
         "version": None,
         "flags": "F",
     }

@@ -137,19 +137,25 @@ def test_magic_and_mask_are_those_of_the_system(profile: Profile) -> None:
     if profile.emulation is None:
         return
     program = profile.emulation.program
-    expected = (profile.emulation.magic, profile.emulation.mask)
+    # Since QEMU 9 the rules of MIPS take any version of the ABI; before, they wanted it to be even.
+    newer = program.startswith("qemu-mips")
+
+    def either(mask: bytes) -> bytes:
+        return mask[:8] + b"\xfe" + mask[9:] if newer and mask[8:9] == b"\x00" else mask
+
+    expected = (profile.emulation.magic, either(profile.emulation.mask))
     rule, table, kernel = RULES / f"{program}.conf", TABLES / program, KERNEL / program
     text = rule.read_text() if rule.is_file() else RECORDED.get(program, "")
     if text:
         _, _, kind, _, magic, mask, *_ = text.strip().split(":")
-        assert (kind, unescaped(magic), unescaped(mask)) == ("M", *expected)
+        assert (kind, unescaped(magic), either(unescaped(mask))) == ("M", *expected)
     if table.is_file():
         words = dict(line.partition(" ")[::2] for line in table.read_text().splitlines())
-        assert (unescaped(words["magic"]), unescaped(words["mask"])) == expected
+        assert (unescaped(words["magic"]), either(unescaped(words["mask"]))) == expected
     if kernel.is_file():
         handler = parse(program, kernel.read_text())
         assert handler is not None
-        assert (handler.magic, handler.mask) == expected
+        assert (handler.magic, either(handler.mask)) == expected
         assert handler.takes(profile.emulation)
 
 
