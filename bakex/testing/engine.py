@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -12,11 +11,11 @@ from bakex.model.result import CellResult, PushImage, SaveImage, SaveTar, SaveTr
 from bakex.oci.copy import copy
 from bakex.oci.layout import OciLayout
 from bakex.oci.memory import MemoryStore
-from bakex.testing.fakes import FakeKept
+from bakex.testing.fakes import KeepingEngine
 from bakex.testing.images import layer_tar, put_attested, put_image
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from bakex.building import KeptResult, LinkedContent
     from bakex.events import EventSink
@@ -28,7 +27,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(slots=True, kw_only=True)
-class ImageEngine:
+class ImageEngine(KeepingEngine):
     """Implements `bakex.building.Engine`.
 
     An image has one layer with one file, named after its target, that holds `content`; labels are
@@ -71,20 +70,6 @@ class ImageEngine:
             raise StepFailedError(f"{cell.id} failed")
         made = [await self._hand_over(cell, request) for request in exports]
         return CellResult(cell=cell.id, exports=tuple(made), ref=f"{cell.node}/{cell.id}")
-
-    @asynccontextmanager
-    async def keep(
-        self,
-        cell: Cell,
-        exports: Sequence[ExportRequest],
-        inputs: Mapping[str, LinkedContent | KeptResult],
-        events: EventSink,
-    ) -> AsyncGenerator[FakeKept]:
-        """Make an image, or fail as told."""
-        yield FakeKept(await self.build(cell, exports, inputs, events))
-
-    async def aclose(self) -> None:
-        """Do nothing."""
 
     async def _hand_over(self, cell: Cell, request: ExportRequest) -> Descriptor | None:
         match request:

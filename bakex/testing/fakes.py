@@ -58,8 +58,48 @@ class FakeKept:
     result: CellResult
 
 
+@dataclass(slots=True, kw_only=True, eq=False)
+class KeepingEngine:
+    """The part of `bakex.building.Engine` that is alike in all engines without a daemon.
+
+    Attributes:
+        kept: Cells whose results are kept at the moment.
+    """
+
+    kept: set[CellId] = field(default_factory=set["CellId"])
+
+    async def build(
+        self,
+        cell: Cell,
+        exports: Sequence[ExportRequest],
+        inputs: Mapping[str, LinkedContent | KeptResult],
+        events: EventSink,
+    ) -> CellResult:
+        """Build a cell; each engine in its own way."""
+        raise NotImplementedError
+
+    @asynccontextmanager
+    async def keep(
+        self,
+        cell: Cell,
+        exports: Sequence[ExportRequest],
+        inputs: Mapping[str, LinkedContent | KeptResult],
+        events: EventSink,
+    ) -> AsyncGenerator[FakeKept]:
+        """Build a cell, and note how long its result is kept."""
+        result = await self.build(cell, exports, inputs, events)
+        self.kept.add(cell.id)
+        try:
+            yield FakeKept(result)
+        finally:
+            self.kept.remove(cell.id)
+
+    async def aclose(self) -> None:
+        """Do nothing."""
+
+
 @dataclass(slots=True)
-class FakeEngine:
+class FakeEngine(KeepingEngine):
     """An engine whose cells succeed at once, fail as told, or wait until they are released.
 
     Attributes:
@@ -68,7 +108,6 @@ class FakeEngine:
         started: Cells in the order in which they began.
         cancelled: Cells that were stopped while they ran.
         inputs: What each cell was given of others.
-        kept: Cells whose results are kept at the moment.
     """
 
     info: NodeInfo
@@ -79,7 +118,6 @@ class FakeEngine:
     inputs: dict[CellId, Mapping[str, LinkedContent | KeptResult]] = field(
         default_factory=dict["CellId", "Mapping[str, LinkedContent | KeptResult]"]
     )
-    kept: set[CellId] = field(default_factory=set["CellId"])
     running: int = 0
     most_at_once: int = 0
 
@@ -111,25 +149,6 @@ class FakeEngine:
         finally:
             self.running -= 1
         return CellResult(cell=cell.id, exports=tuple(_image(cell.id, e) for e in exports))
-
-    @asynccontextmanager
-    async def keep(
-        self,
-        cell: Cell,
-        exports: Sequence[ExportRequest],
-        inputs: Mapping[str, LinkedContent | KeptResult],
-        events: EventSink,
-    ) -> AsyncGenerator[FakeKept]:
-        """Do as the attributes say, and note how long the result is kept."""
-        result = await self.build(cell, exports, inputs, events)
-        self.kept.add(cell.id)
-        try:
-            yield FakeKept(result)
-        finally:
-            self.kept.remove(cell.id)
-
-    async def aclose(self) -> None:
-        """Do nothing."""
 
 
 def _image(cell: CellId, request: ExportRequest) -> Descriptor | None:

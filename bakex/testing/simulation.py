@@ -16,7 +16,6 @@ from __future__ import annotations
 import asyncio
 import math
 import selectors
-from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -24,10 +23,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from bakex.errors import DialError, InternalError, NodeLostError, StepFailedError
 from bakex.model.node import Speed
 from bakex.model.result import CellResult
-from bakex.testing.fakes import FakeKept
+from bakex.testing.fakes import KeepingEngine
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping, Sequence
+    from collections.abc import Callable, Coroutine, Mapping, Sequence
 
     from bakex.building import KeptResult, LinkedContent
     from bakex.events import EventSink
@@ -98,7 +97,7 @@ class LoopClock:
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
-class Machine:
+class Machine(KeepingEngine):
     """A node that works for as long as it is told (`bakex.building.Engine`).
 
     Times are those of the loop, in seconds.
@@ -129,7 +128,6 @@ class Machine:
     fails: Callable[[Cell], bool] = lambda _: False
     began: list[CellId] = field(default_factory=list["CellId"])
     done: list[CellId] = field(default_factory=list["CellId"])
-    kept: set[CellId] = field(default_factory=set["CellId"])
     running: int = 0
     most: int = 0
     busy_s: float = 0.0
@@ -175,25 +173,6 @@ class Machine:
             self.busy_s += asyncio.get_running_loop().time() - start
         self.done.append(cell.id)
         return CellResult(cell=cell.id, exports=(None,) * len(exports))
-
-    @asynccontextmanager
-    async def keep(
-        self,
-        cell: Cell,
-        exports: Sequence[ExportRequest],
-        inputs: Mapping[str, LinkedContent | KeptResult],
-        events: EventSink,
-    ) -> AsyncGenerator[FakeKept]:
-        """Build a cell and note how long its result is kept."""
-        result = await self.build(cell, exports, inputs, events)
-        self.kept.add(cell.id)
-        try:
-            yield FakeKept(result)
-        finally:
-            self.kept.remove(cell.id)
-
-    async def aclose(self) -> None:
-        """Do nothing."""
 
     async def _live(self, seconds: float) -> None:
         """Let time pass, as far as there is any for this machine."""
