@@ -51,9 +51,11 @@ class Invocation:
         self.last_line = ""
 
 
-def invocation(context_object: object) -> Invocation:
-    """Return what a command's context carries."""
-    return cast("Invocation", context_object)
+def invocation(context_object: object, *, debug: bool = False) -> Invocation:
+    """Return what a command's context carries; ``-D`` may stand behind the command, too."""
+    found = cast("Invocation", context_object)
+    found.debug |= debug
+    return found
 
 
 class Installed:

@@ -61,8 +61,7 @@ def attach(
     """
     from bakex.cli.artifacts import attached, run  # noqa: PLC0415 - not for --help
 
-    call = invocation(context.obj)
-    call.debug |= debug
+    call = invocation(context.obj, debug=debug)
     job = attached(
         place,
         files or (),

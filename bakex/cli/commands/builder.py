@@ -46,8 +46,7 @@ def create(
     """Make a builder of one or more nodes; bakex node add says more about a node."""
     from bakex.cli.builders import created  # noqa: PLC0415 - not for --help
 
-    call = invocation(context.obj)
-    call.debug |= debug
+    call = invocation(context.obj, debug=debug)
     put(created(call, name, endpoints, use=use, check_nodes=check))
 
 
@@ -60,8 +59,7 @@ def ls(context: typer.Context, *, format_: o.Format = "text", debug: o.Debug = F
     from bakex.cli.builders import listed  # noqa: PLC0415 - not for --help
     from bakex.cli.keeping import as_json  # noqa: PLC0415 - not for --help
 
-    call = invocation(context.obj)
-    call.debug |= debug
+    call = invocation(context.obj, debug=debug)
     put(listed(call, as_json=as_json(format_)))
 
 
@@ -77,8 +75,7 @@ def inspect(
     from bakex.cli.builders import inspected  # noqa: PLC0415 - not for --help
     from bakex.cli.keeping import as_json  # noqa: PLC0415 - not for --help
 
-    call = invocation(context.obj)
-    call.debug |= debug
+    call = invocation(context.obj, debug=debug)
     put(inspected(call, name, as_json=as_json(format_)))
 
 
@@ -96,8 +93,7 @@ def use(
     """
     from bakex.cli.builders import used  # noqa: PLC0415 - not for --help
 
-    call = invocation(context.obj)
-    call.debug |= debug
+    call = invocation(context.obj, debug=debug)
     put(used(call, name, none=none))
 
 
@@ -111,6 +107,5 @@ def rm(
     """Remove builders; their machines, containers and caches are left alone."""
     from bakex.cli.builders import removed  # noqa: PLC0415 - not for --help
 
-    call = invocation(context.obj)
-    call.debug |= debug
+    call = invocation(context.obj, debug=debug)
     put(removed(call, names))

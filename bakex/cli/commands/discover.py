@@ -35,7 +35,6 @@ def discover(
     """List the artifacts that refer to an image, and those that refer to them."""
     from bakex.cli.artifacts import discovered, run  # noqa: PLC0415 - not for --help
 
-    call = invocation(context.obj)
-    call.debug |= debug
+    call = invocation(context.obj, debug=debug)
     job = discovered(place, artifact_type=artifact_type, platform=platform, form=form)
     put(run(call, job, insecure=insecure))

@@ -31,8 +31,7 @@ def du(
     """
     from bakex.cli import keeping  # noqa: PLC0415 - not for --help
 
-    call = invocation(context.obj)
-    call.debug |= debug
+    call = invocation(context.obj, debug=debug)
     as_json = keeping.as_json(format_)
     wanted, _ = keeping.filters(filters or ())
     records = keeping.run(call, builder, lambda upkeep: upkeep.usage(wanted))

@@ -27,8 +27,7 @@ def engine() -> None:
 
 
 def _engine(context: typer.Context, debug: bool) -> "PrivateEngine":
-    run = invocation(context.obj)
-    run.debug |= debug
+    run = invocation(context.obj, debug=debug)
     return run.backend.private_engine(run.backend.settings())
 
 

@@ -27,8 +27,7 @@ def history() -> None:
 def _answer(context: typer.Context, job: "Job", builder: str, debug: bool) -> None:
     from bakex.cli.keeping import run  # noqa: PLC0415 - not for --help
 
-    call = invocation(context.obj)
-    call.debug |= debug
+    call = invocation(context.obj, debug=debug)
     put(run(call, builder, job))
 
 

@@ -51,8 +51,7 @@ def login(
     from bakex.api.login import Place  # noqa: PLC0415 - not for --help
     from bakex.cli import accounts  # noqa: PLC0415 - not for --help
 
-    run = invocation(context.obj)
-    run.debug |= debug
+    run = invocation(context.obj, debug=debug)
     place = Place.parse(registry, scope)
     name, secret = accounts.credentials(
         username, password_stdin=password_stdin, token_stdin=identity_token_stdin

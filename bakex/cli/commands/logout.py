@@ -28,6 +28,5 @@ def logout(
     from bakex.api.login import Place  # noqa: PLC0415 - not for --help
     from bakex.cli import accounts  # noqa: PLC0415 - not for --help
 
-    run = invocation(context.obj)
-    run.debug |= debug
+    run = invocation(context.obj, debug=debug)
     put(accounts.logout(run, Place.parse(registry, scope)))

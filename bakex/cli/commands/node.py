@@ -38,8 +38,7 @@ def ls(
     from bakex.cli.keeping import as_json  # noqa: PLC0415 - not for --help
     from bakex.cli.noding import listed  # noqa: PLC0415 - not for --help
 
-    call = invocation(context.obj)
-    call.debug |= debug
+    call = invocation(context.obj, debug=debug)
     put(listed(call, builder, as_json=as_json(format_)))
 
 
@@ -58,8 +57,7 @@ def probe(
     from bakex.cli.keeping import as_json  # noqa: PLC0415 - not for --help
     from bakex.cli.noding import probed  # noqa: PLC0415 - not for --help
 
-    call = invocation(context.obj)
-    call.debug |= debug
+    call = invocation(context.obj, debug=debug)
     text, code = probed(call, builder, as_json=as_json(format_))
     put(text)
     return code
@@ -78,8 +76,7 @@ def inspect(
     from bakex.cli.keeping import as_json  # noqa: PLC0415 - not for --help
     from bakex.cli.noding import inspected  # noqa: PLC0415 - not for --help
 
-    call = invocation(context.obj)
-    call.debug |= debug
+    call = invocation(context.obj, debug=debug)
     put(inspected(call, builder, name, as_json=as_json(format_)))
 
 
@@ -89,8 +86,7 @@ def add(context: typer.Context, *, properties: Properties) -> None:
     """Add a node to a builder of this user."""
     from bakex.cli.noding import added  # noqa: PLC0415 - not for --help
 
-    call = invocation(context.obj)
-    call.debug |= properties.debug
+    call = invocation(context.obj, debug=properties.debug)
     put(added(call, properties))
 
 
@@ -105,6 +101,5 @@ def rm(
     """Remove nodes from a builder of this user; the machines are left alone."""
     from bakex.cli.noding import removed  # noqa: PLC0415 - not for --help
 
-    call = invocation(context.obj)
-    call.debug |= debug
+    call = invocation(context.obj, debug=debug)
     put(removed(call, builder, names))

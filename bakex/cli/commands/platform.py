@@ -54,8 +54,7 @@ def show(
     """Show all that is known about a platform or a device, by any of its names."""
     from bakex.cli import keeping, platforms  # noqa: PLC0415 - not for --help
 
-    call = invocation(context.obj)
-    call.debug |= debug
+    call = invocation(context.obj, debug=debug)
     as_json = keeping.as_json(format_)
     known = call.backend.platforms(call.backend.settings()).catalogue
     put(platforms.description(platforms.find(known, name), as_json=as_json))
@@ -66,8 +65,7 @@ def devices(context: typer.Context, *, format_: o.Format = "text", debug: o.Debu
     """List the devices, such as boards and network storage, with the options of GCC for them."""
     from bakex.cli import keeping, platforms  # noqa: PLC0415 - not for --help
 
-    call = invocation(context.obj)
-    call.debug |= debug
+    call = invocation(context.obj, debug=debug)
     as_json = keeping.as_json(format_)
     known = call.backend.platforms(call.backend.settings()).catalogue
     put(platforms.devices(known, as_json=as_json))

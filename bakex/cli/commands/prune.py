@@ -45,8 +45,7 @@ def prune(
     """Remove from the caches of a builder's nodes what no build is using."""
     from bakex.cli import keeping  # noqa: PLC0415 - not for --help
 
-    call = invocation(context.obj)
-    call.debug |= debug
+    call = invocation(context.obj, debug=debug)
     as_json = keeping.as_json(format_)
     wanted = keeping.pruning(
         filters or (),

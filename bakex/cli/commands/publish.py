@@ -32,8 +32,7 @@ def publish(
     """Finish a publication that was interrupted; without a record, list them."""
     from bakex.cli.completing import finish, listed  # noqa: PLC0415 - start-up budget
 
-    run = invocation(context.obj)
-    run.debug |= debug
+    run = invocation(context.obj, debug=debug)
     settings = run.backend.settings()
     if record:
         put(finish(run.backend, settings, settings.cwd / Path(record)))

@@ -50,8 +50,7 @@ def pull(
     """Fetch the files of an artifact, such as an SBOM that is attached to an image."""
     from bakex.cli.artifacts import pulled, run  # noqa: PLC0415 - not for --help
 
-    call = invocation(context.obj)
-    call.debug |= debug
+    call = invocation(context.obj, debug=debug)
     job = pulled(
         place,
         output=output,

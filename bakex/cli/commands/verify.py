@@ -60,8 +60,7 @@ def verify(
     from bakex.cli.imaging import run  # noqa: PLC0415 - not for --help
     from bakex.cli.keeping import as_json  # noqa: PLC0415 - not for --help
 
-    call = invocation(context.obj)
-    call.debug |= debug
+    call = invocation(context.obj, debug=debug)
     json = as_json(format_)
     choice = verifying.choice(call, mode, allow or (), platforms or (), device)
     found = run(call, verifying.verified(call, place, choice), insecure=insecure)

@@ -26,6 +26,5 @@ def copy_(
     """Copy an image with all of its platforms; what is there already does not move."""
     from bakex.cli.imaging import copied, run  # noqa: PLC0415 - not for --help
 
-    call = invocation(context.obj)
-    call.debug |= debug
+    call = invocation(context.obj, debug=debug)
     put(run(call, copied(source, [destination]), insecure=insecure))

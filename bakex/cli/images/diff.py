@@ -41,8 +41,7 @@ def diff(
     from bakex.cli.imaging import run  # noqa: PLC0415 - not for --help
     from bakex.cli.keeping import as_json  # noqa: PLC0415 - not for --help
 
-    call = invocation(context.obj)
-    call.debug |= debug
+    call = invocation(context.obj, debug=debug)
     json = as_json(format_)
     most = comparing.files_to_tell(max_files)
     job = comparing.compared(a, b, files=most, attestations=attestations)

@@ -68,8 +68,7 @@ def gc(
     from bakex.cli.imaging import run  # noqa: PLC0415 - not for --help
     from bakex.cli.keeping import as_json  # noqa: PLC0415 - not for --help
 
-    call = invocation(context.obj)
-    call.debug |= debug
+    call = invocation(context.obj, debug=debug)
     json = as_json(format_)
     wanted = wishes(
         call.backend.clock().now(),

@@ -17,6 +17,5 @@ def inspect(
     """Show the images with platforms, layers and labels, as JSON."""
     from bakex.cli.imaging import described, run  # noqa: PLC0415 - not for --help
 
-    call = invocation(context.obj)
-    call.debug |= debug
+    call = invocation(context.obj, debug=debug)
     put(run(call, described(place), insecure=insecure))

@@ -17,6 +17,5 @@ def ls(
     """List the tags of a repository, or the names in a layout."""
     from bakex.cli.imaging import listed, run  # noqa: PLC0415 - not for --help
 
-    call = invocation(context.obj)
-    call.debug |= debug
+    call = invocation(context.obj, debug=debug)
     put(run(call, listed(place), insecure=insecure))

@@ -50,8 +50,7 @@ def promote(
     from bakex.cli.imaging import run  # noqa: PLC0415 - not for --help
     from bakex.cli.keeping import as_json  # noqa: PLC0415 - not for --help
 
-    call = invocation(context.obj)
-    call.debug |= debug
+    call = invocation(context.obj, debug=debug)
     job = promoting.promoted(
         source,
         destinations,

@@ -23,6 +23,5 @@ def rm(
     """Remove tags and nothing else; or, by digest, manifests that have no tag."""
     from bakex.cli.imaging import removed, run  # noqa: PLC0415 - not for --help
 
-    call = invocation(context.obj)
-    call.debug |= debug
+    call = invocation(context.obj, debug=debug)
     put(run(call, removed(names), insecure=insecure))

@@ -24,6 +24,5 @@ def tag(
     """Give an image more names, in its repository or in others."""
     from bakex.cli.imaging import copied, run  # noqa: PLC0415 - not for --help
 
-    call = invocation(context.obj)
-    call.debug |= debug
+    call = invocation(context.obj, debug=debug)
     put(run(call, copied(source, names), insecure=insecure))

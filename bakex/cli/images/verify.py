@@ -30,6 +30,5 @@ def verify(
     """Check that everything below the images is there, and right."""
     from bakex.cli.imaging import run, verified  # noqa: PLC0415 - not for --help
 
-    call = invocation(context.obj)
-    call.debug |= debug
+    call = invocation(context.obj, debug=debug)
     put(run(call, verified(place, contents=contents), insecure=insecure))
