@@ -207,6 +207,8 @@ class Transport:
         guarded = bool(request.scopes) or request.login
         header = await site.auth.header(request.scopes, request.wants) if guarded else ""
         for _ in range(_MAX_401):
+            # Authorization takes time, in which the host may have asked for a pause.
+            await site.gate.passed()
             async with self._routed(site, request, header) as response:
                 # Whoever else answers, after a redirect, has no say in where credentials go.
                 own = origin(str(response.url)) == origin(site.base)

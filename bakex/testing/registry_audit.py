@@ -1,7 +1,7 @@
 """What a client of a registry must never do.
 
 * Send credentials to another host than the registry's own, or a password to one that takes tokens.
-* Ask again before the time that Retry-After named.
+* Ask again, on the same connection, before the time that Retry-After named.
 * Use another upload location than the last one, or change it.
 * Leave a gap between two chunks, or send more than a chunk's range says.
 * Put parameters into the media type of a manifest.
@@ -45,19 +45,24 @@ class Audit:
         """Take the client's clock."""
         self._clock = clock
         self._lock = threading.Lock()
-        self._until: dict[str, float] = {}
+        self._until: dict[tuple[str, threading.Thread], float] = {}
         self._sessions: dict[str, _Session] = {}
         self._committed: Counter[str] = Counter()
         self.found: list[str] = []
 
     def due(self, request: str, fault: Fault) -> None:
-        """Look whether a request comes too early; note how long the next one has to wait."""
+        """Look whether a request comes too early; note how long the next one has to wait.
+
+        Only on the connection that brought the refusal (each is served by a thread of its own): on
+        the others, the same request for something else may have been on its way already.
+        """
+        place = request, threading.current_thread()
         with self._lock:
-            if self._clock.monotonic() < self._until.get(request, 0.0) - _EARLY_S:
+            if self._clock.monotonic() < self._until.get(place, 0.0) - _EARLY_S:
                 self.found.append(f"{request}: again before the time that was asked for")
             wait_s = self._wait_s(fault.headers.get("Retry-After") or "")
             if fault.status and wait_s:
-                self._until[request] = self._clock.monotonic() + wait_s
+                self._until[place] = self._clock.monotonic() + wait_s
 
     def asked(self, request: Incoming, *, bearer: bool) -> None:
         """Look at a request to the registry."""

@@ -19,6 +19,7 @@ from bakex.testing.registry import Access, FakeRegistry, Fault, RegistryAuth
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from bakex.interfaces import Credentials
     from tests.unit.registry.conftest import MakeRig, Rig
 
 OCTETS = "application/octet-stream"
@@ -259,6 +260,21 @@ async def test_retry_after_holds_everybody_back(registry: FakeRegistry, rig: Rig
     registry.fail(Fault(match="HEAD", status=500, headers={"Retry-After": "3"}))
     await repository.resolve("1")
     assert rig.clock.slept[-1] == 3.0
+
+
+async def test_authorization_does_not_slip_a_request_past_a_pause(
+    tokens: FakeRegistry, make_rig: MakeRig
+) -> None:
+    class Pausing(StaticKeychain):
+        async def credentials(
+            self, host: str, repository: str = "", actions: frozenset[str] = frozenset()
+        ) -> Credentials | None:
+            rig.client._site(host, insecure=False).gate.close(9.0)
+            return await super().credentials(host, repository, actions)
+
+    async with make_rig(keys=Pausing({tokens.host: JOE})) as rig:
+        await put_blob(rig.repository(f"{tokens.host}/app"), BIG, OCTETS)
+        assert sum(rig.clock.slept) == 9.0
 
 
 async def test_too_long_a_wait_is_an_error_at_once(registry: FakeRegistry, rig: Rig) -> None:
