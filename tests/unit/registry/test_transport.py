@@ -273,7 +273,8 @@ async def test_authorization_does_not_slip_a_request_past_a_pause(
             return await super().credentials(host, repository, actions)
 
     async with make_rig(keys=Pausing({tokens.host: JOE})) as rig:
-        await put_blob(rig.repository(f"{tokens.host}/app"), BIG, OCTETS)
+        with pytest.raises(RegistryError):
+            await rig.repository(f"{tokens.host}/app").resolve("1")
         assert sum(rig.clock.slept) == 9.0
 
 
