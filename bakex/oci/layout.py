@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 
 VERSION = "1.0.0"
 MARKER = b'{"imageLayoutVersion":"1.0.0"}'
-_CHUNK = 1 << 18
+_CHUNK = 1 << 20
 _MAX_MARKER_SIZE = 1 << 16
 _LOCK_TIMEOUT_S = 30.0  # BuildKit holds the lock only while it rewrites one small file
 

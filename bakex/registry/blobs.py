@@ -3,6 +3,7 @@
 * The order of a push: is it there, can it be mounted, upload (`bakex.registry.uploads`).
 * What was pushed may take a moment to become visible; that is waited for, but not for long.
 * A small blob is checked before any of it is handed out, and fetched again if it was damaged.
+* Configs are kept once they were read: assembling, checking and verifying an image all want them.
 * A download that broke goes on with a range request; no byte is handed out twice.
 """
 
@@ -22,6 +23,7 @@ from bakex.errors import (
     SizeMismatchError,
     UnauthorizedError,
 )
+from bakex.model.media_types import CONFIGS
 from bakex.oci.verified import check, closing
 from bakex.registry.errors import refused
 from bakex.registry.request import Request
@@ -41,6 +43,7 @@ if TYPE_CHECKING:
     from bakex.registry.transport import Transport
 
 _SMALL = 64 << 10  # below this size asking first costs as much as sending
+_REMEMBERED = 256  # configs of one repository, a few KiB each as a rule
 _PROGRESS = 64 << 10  # so much more of a blob makes a broken download worth new attempts
 
 
@@ -56,6 +59,7 @@ class Blobs:
         self._present: set[Digest] = set()
         self._doubtful: set[Digest] = set()
         self._locks: dict[Digest, asyncio.Lock] = {}
+        self._configs: dict[Digest, list[bytes]] = {}
 
     async def exists(self, descriptor: Descriptor) -> bool:
         """Return whether a blob is there, with the right size."""
@@ -72,11 +76,13 @@ class Blobs:
             if wait_s is not None:
                 await self._transport.clock.sleep(wait_s)
         self._present.discard(digest)
+        self._configs.pop(digest, None)
         return False
 
     def forget(self, digest: Digest) -> None:
         """Take it for unknown whether a blob is there: the registry says that it is not."""
         self._present.discard(digest)
+        self._configs.pop(digest, None)
         self._doubtful.add(digest)
 
     async def _head(self, digest: Digest) -> Answer:
@@ -123,7 +129,12 @@ class Blobs:
                 async for chunk in chunks:
                     yield chunk
             return
-        for chunk in await self._small(descriptor):
+        known = self._configs.get(descriptor.digest)
+        if known is None:
+            known = await self._small(descriptor)
+            if descriptor.media_type in CONFIGS and len(self._configs) < _REMEMBERED:
+                self._configs[descriptor.digest] = known
+        for chunk in known:
             yield chunk
 
     async def _small(self, descriptor: Descriptor) -> list[bytes]:

@@ -19,6 +19,8 @@ from bakex.errors import (
 from bakex.registry.retry import RETRIED
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import httpx
 
 _SHOWN = 300  # characters of a server's message
@@ -166,6 +168,22 @@ def unreachable(error: Exception, action: str, place: str) -> RegistryError:
     return RegistryError(
         f"cannot {action} {place}: no answer from {host}", detail=reason, transient=True
     )
+
+
+def most_telling(failures: Sequence[RegistryError]) -> RegistryError:
+    """Return the failure to show of a host that was tried with TLS and without.
+
+    A server whose certificate is not trusted does speak TLS, and what it says to plain HTTP is of
+    no interest; nor is what a server of plain HTTP makes of TLS.
+    """
+
+    def rank(failure: RegistryError) -> int:
+        tls = _cause(failure, ssl.SSLError)
+        if isinstance(tls, ssl.SSLCertVerificationError):
+            return 0
+        return 1 if tls is None and failure.status != 400 else 2
+
+    return min(failures, key=rank)
 
 
 def _cause(error: BaseException, kind: type[ssl.SSLError]) -> ssl.SSLError | None:

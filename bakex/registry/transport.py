@@ -23,7 +23,7 @@ from bakex._version import __version__
 from bakex.errors import RegistryError
 from bakex.oci.verified import closing
 from bakex.registry.download import Download, whole
-from bakex.registry.errors import refused, unreachable
+from bakex.registry.errors import most_telling, refused, unreachable
 from bakex.registry.request import Request, probe
 from bakex.registry.retry import RETRIED, THROTTLED, Attempts, retry_after, too_long
 from bakex.registry.urls import check_peer, join, origin
@@ -199,29 +199,28 @@ class Transport:
                 site.auth.learn(answer.headers.get_list("www-authenticate"))
             site.base = base
             return
-        raise failures[0]
+        raise most_telling(failures)
 
     @asynccontextmanager
     async def _exchange(self, site: Site, request: Request) -> AsyncGenerator[httpx.Response, None]:
         """Send a request as often as authorization takes; the answer may still be 401."""
         guarded = bool(request.scopes) or request.login
         header = await site.auth.header(request.scopes, request.wants) if guarded else ""
-        for _ in range(_MAX_401):
+        for left in reversed(range(_MAX_401 + 1)):
             # Authorization takes time, in which the host may have asked for a pause.
             await site.gate.passed()
             async with self._routed(site, request, header) as response:
                 # Whoever else answers, after a redirect, has no say in where credentials go.
                 own = origin(str(response.url)) == origin(site.base)
-                if response.status_code != 401 or not guarded or not own:
+                other: str | None = None
+                if response.status_code == 401 and guarded and own and left:
+                    challenge = response.headers.get_list("www-authenticate")
+                    other = await site.auth.challenged(challenge, request.scopes, header)
+                if other is None:
+                    # The same password again could only lock an account.
                     yield response
                     return
-                challenge = response.headers.get_list("www-authenticate")
-            retried = await site.auth.challenged(challenge, request.scopes, header)
-            if retried is None:
-                break
-            header = retried
-        async with self._routed(site, request, header) as response:
-            yield response
+            header = other
 
     @asynccontextmanager
     async def _routed(

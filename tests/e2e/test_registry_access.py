@@ -230,7 +230,7 @@ async def test_an_unknown_authority_is_refused(guarded: Guarded, tmp_path: Path)
         hosts=Hosts(settings, containers=(), buildkit=()),
     )
     repository = client.repository(Reference.parse(f"{guarded.host}/none/app"))
-    with pytest.raises(RegistryError):
+    with pytest.raises(RegistryError, match="its certificate is not trusted"):
         await repository.resolve("1")
     await client.aclose()
 

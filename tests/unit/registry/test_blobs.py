@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import aclosing
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,7 @@ from bakex.errors import (
 )
 from bakex.model.descriptor import Descriptor
 from bakex.model.digest import Digest
+from bakex.model.media_types import OCI_CONFIG
 from bakex.oci.copy import once
 from bakex.oci.verified import read, stream
 from bakex.testing.images import put_blob
@@ -216,3 +218,26 @@ async def test_content_that_changed_is_not_taken_for_the_networks_fault(
     with pytest.raises(SizeMismatchError):
         await repository.push(described(b"four"), partial(once, b"for"))
     assert len(registry.requests("PUT")) <= 1
+
+
+async def test_a_config_is_fetched_once(
+    registry: FakeRegistry, rig: Rig, make_rig: MakeRig
+) -> None:
+    config = await put_blob(rig.repository(f"{registry.host}/app"), b"{}", OCI_CONFIG)
+    layer = await put_blob(rig.repository(f"{registry.host}/app"), b"layer", OCTETS)
+    async with make_rig() as other:
+        repository = other.repository(f"{registry.host}/app")
+        for _ in range(2):
+            assert await read(repository, config, limit=9) == b"{}"
+            assert await read(repository, layer, limit=9) == b"layer"
+        with pytest.raises(SizeMismatchError):
+            await read(repository, replace(config, size=1), limit=9)
+        got = [seen for seen in registry.requests("/blobs/sha256:") if seen.startswith("GET")]
+        assert sum(str(config.digest) in seen for seen in got) == 1
+        assert sum(str(layer.digest) in seen for seen in got) == 2
+        # It is not taken for there when the registry says that it is gone.
+        registry.fail(Fault(match=f"HEAD .*/{config.digest}", status=404, times=9))
+        assert not await repository.exists(config)
+        registry.log.clear()
+        assert await read(repository, config, limit=9) == b"{}"
+        assert len(registry.requests(f"/blobs/{config.digest}")) == 1

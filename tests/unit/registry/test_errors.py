@@ -15,7 +15,7 @@ from bakex.errors import (
     RegistryError,
     UnauthorizedError,
 )
-from bakex.registry.errors import Answer, refused, unreachable
+from bakex.registry.errors import Answer, most_telling, refused, unreachable
 
 
 def answer(status: int, body: bytes = b"", *, authorized: bool = False, **headers: str) -> Answer:
@@ -137,3 +137,24 @@ def test_a_host_without_tls_is_not_tried_again() -> None:
 def test_a_broken_handshake_is() -> None:
     tls = ssl.SSLEOFError(8, "EOF occurred in violation of protocol")
     assert unreachable(caused(httpx.ConnectError("x"), tls), "push to", "h/a").transient
+
+
+def test_the_failure_in_the_servers_own_protocol_tells_most() -> None:
+    def failure(text: str, inner: Exception | None = None) -> RegistryError:
+        outer = httpx.ConnectError(text)
+        found = unreachable(caused(outer, inner) if inner else outer, "push to", "h")
+        found.__context__ = outer  # as it is where one is raised because of the other
+        return found
+
+    told = refused(answer(400, b"Client sent an HTTP request to an HTTPS server."), "push to", "h")
+    reset = failure("reset")
+    tls = ssl.SSLCertVerificationError(1, "verify failed")
+    tls.verify_message = "self-signed certificate"
+    untrusted = failure("x", tls)
+    not_tls = failure("x", ssl.SSLError(1, "wrong version number"))
+    assert most_telling([told, untrusted]) is untrusted
+    assert most_telling([reset, untrusted]) is untrusted
+    assert most_telling([reset, not_tls]) is reset
+    assert most_telling([not_tls, reset]) is reset
+    assert most_telling([told, reset]) is reset
+    assert most_telling([reset, failure("refused")]) is reset

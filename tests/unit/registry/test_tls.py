@@ -85,8 +85,10 @@ def test_a_file_that_is_no_certificate_is_named(tmp_path: Path) -> None:
 
 async def test_an_unknown_authority_is_refused(secure: FakeRegistry, make_rig: MakeRig) -> None:
     async with make_rig(certificates=[]) as rig:
-        with pytest.raises(RegistryError):
+        with pytest.raises(RegistryError, match="its certificate is not trusted") as caught:
             await put_image(rig.repository(f"{secure.host}/app"))
+    # What it said to plain HTTP, which loopback is asked with first, is of no use to anybody.
+    assert caught.value.hint.endswith(f"/etc/docker/certs.d/{secure.host}/ca.crt")
     assert secure.log == []
 
 

@@ -123,6 +123,15 @@ async def test_a_wrong_password_is_an_error_without_the_password(
         assert "hunter3" not in repr(caught.value) + caught.value.detail + caught.value.hint
 
 
+async def test_a_wrong_password_is_sent_once(passwords: FakeRegistry, make_rig: MakeRig) -> None:
+    wrong = Credential(username="joe", secret="hunter3")
+    async with make_rig(keys=StaticKeychain({passwords.host: wrong})) as rig:
+        with pytest.raises(UnauthorizedError, match="the credentials were refused"):
+            await rig.repository(f"{passwords.host}/app").check_push()
+    # Accounts are locked after a few of these.
+    assert [s.authorization for s in passwords.log] == ["", "basic"]
+
+
 async def test_a_login_is_asked_for_where_there_is_none(
     passwords: FakeRegistry, make_rig: MakeRig
 ) -> None:
