@@ -1,4 +1,4 @@
-"""Pushes an image of a layout to a registry: ``push.py LAYOUT REFERENCE``.
+"""Pushes the images of a layout to a registry: ``push.py LAYOUT REFERENCE...``, one for each.
 
 Prints the most memory that it has used, in KiB.
 """
@@ -7,8 +7,11 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from bakex._util.tasks import concurrently
 from bakex.config import load
 from bakex.model.reference import Reference
 from bakex.oci.copy import copy
@@ -17,18 +20,29 @@ from bakex.registry.client import RegistryClient
 from bakex.registry.credentials import DockerKeychain
 from bakex.run.clock import SystemClock
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
-async def push(layout: OciLayout, reference: Reference) -> None:
-    """Copy the only image of a layout, and tag it."""
+    from bakex.model.descriptor import Descriptor
+
+AT_ONCE = 8  # images
+
+
+async def push(layout: OciLayout, references: Sequence[Reference]) -> None:
+    """Copy all images of a layout, and tag them."""
     settings = load()
     client = RegistryClient(
         keychain=DockerKeychain(settings), settings=settings, clock=SystemClock()
     )
-    try:
+
+    async def one(root: Descriptor, reference: Reference) -> None:
         repository = client.repository(reference)
-        (root,) = layout.index().entries
         await copy(layout, repository, root)
         await repository.tag(root, reference.tag)
+
+    pairs = zip(layout.index().entries, references, strict=True)
+    try:
+        await concurrently([partial(one, *pair) for pair in pairs], limit=AT_ONCE)
     finally:
         await client.aclose()
 
@@ -40,5 +54,6 @@ def peak() -> int:
 
 
 if __name__ == "__main__":
-    asyncio.run(push(OciLayout.open(Path(sys.argv[1])), Reference.parse(sys.argv[2])))
+    names = [Reference.parse(name) for name in sys.argv[2:]]
+    asyncio.run(push(OciLayout.open(Path(sys.argv[1])), names))
     sys.stdout.write(f"{peak()}\n")

@@ -19,7 +19,8 @@ from bakex.model.outputs import Output
 from bakex.model.platform import Platform
 from bakex.model.target import Target
 from bakex.plan.planner import plan
-from bakex.run.executor import Work, execute
+from bakex.run.executor import execute
+from bakex.run.work import Work
 from bakex.testing.fakes import EventRecorder, fake_node
 from bakex.testing.simulation import LoopClock, Machine, simulate
 from tests.bench.test_ratios import TABLES
