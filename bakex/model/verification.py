@@ -135,6 +135,7 @@ class Verification:
         cost: What it took; nothing if it was done before.
         before: It was verified in an earlier run, with the same outcome.
         note: Why no file was looked at; empty if some were.
+        device: Name of the device whose processor counted; empty for none.
     """
 
     platform: str
@@ -145,6 +146,12 @@ class Verification:
     cost: Cost = field(default_factory=Cost)
     before: bool = False
     note: str = ""
+    device: str = ""
+
+    @property
+    def place(self) -> str:
+        """What the files have to run on, for people."""
+        return f"{self.platform} for {self.device}" if self.device else self.platform
 
     @property
     def errors(self) -> tuple[FileFinding, ...]:
@@ -173,6 +180,7 @@ class Verification:
             "seconds": round(cost.seconds, 3),
             "before": self.before,
             "note": self.note,
+            "device": self.device,
         }
 
 

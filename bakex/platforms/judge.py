@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from bakex.platforms.profile import Profile, System
     from bakex.platforms.program import Content, Program
 
+_HARD = "-mfloat-abi=hard"
 _BPF = 247  # code for the kernel, the same on every processor
 # The numbers of processors -> words, for those that no platform has.
 _MACHINES: Mapping[str, Mapping[int, str]] = {
@@ -62,7 +63,12 @@ class Finding:
 
 
 def judge(
-    content: Content, profile: Profile, catalogue: Catalogue, system: System | None = None
+    content: Content,
+    profile: Profile,
+    catalogue: Catalogue,
+    system: System | None = None,
+    *,
+    float: str = "",  # noqa: A002 - as in the data files
 ) -> list[Finding]:
     """Return what does not fit, the most important first; empty if the file can run.
 
@@ -71,11 +77,15 @@ def judge(
         profile: The platform that it must run on.
         catalogue: All platforms, for the names of processors and for who runs what.
         system: A device that it must run on as well; its own processor counts then.
+        float: How the other programs of the same system pass floating-point arguments, if that is
+            known; ``hard`` narrows platforms on which either may be used.
     """
     if content is None or isinstance(content, Script):
         return []
     # A file for several processors fits if one of its parts does.
-    verdicts = [_judge(program, profile, catalogue, system) for program in content]
+    if system is not None and _HARD in system.gcc:
+        float = "hard"  # noqa: A001 - as in the data files
+    verdicts = [_judge(program, profile, catalogue, system, float) for program in content]
     return min(verdicts, key=lambda found: [f.severity is Severity.ERROR for f in found])
 
 
@@ -100,7 +110,11 @@ def _name(profile: Profile) -> str:
 
 
 def _judge(
-    program: Program, profile: Profile, catalogue: Catalogue, system: System | None
+    program: Program,
+    profile: Profile,
+    catalogue: Catalogue,
+    system: System | None,
+    convention: str,
 ) -> list[Finding]:
     if program.format == ELF and program.machine == _BPF:
         return []
@@ -111,7 +125,7 @@ def _judge(
     mine = (binary.machine, binary.bits, binary.endian)
     if (program.machine, program.bits, program.endian) != mine:
         return [_foreign(program, profile, catalogue)]
-    found = [*_abi(program, profile, catalogue), *_level(program, profile, system)]
+    found = [*_abi(program, profile, catalogue, convention), *_level(program, profile, system)]
     if system is not None:
         found.extend(_simd(program, profile, system))
     return sorted(found, key=lambda finding: finding.severity is Severity.WARNING)
@@ -130,14 +144,18 @@ def _foreign(program: Program, profile: Profile, catalogue: Catalogue) -> Findin
     return _error(expected, found)
 
 
-def _abi(program: Program, profile: Profile, catalogue: Catalogue) -> Iterator[Finding]:
+def _abi(
+    program: Program, profile: Profile, catalogue: Catalogue, convention: str
+) -> Iterator[Finding]:
     binary, name = profile.binary, _name(profile)
     if binary.abi and program.abi not in {"", binary.abi}:
         yield _error(f"{name} with the ABI {binary.abi}", f"the ABI {program.abi}")
-    passed = program.float or _float_of(program, catalogue)
-    if binary.float and passed and passed not in binary.float:
+    passed = program.float or float_of(program.machine, program.interpreter, catalogue)
+    # What passes them in general registers runs on any processor: that narrows nothing.
+    allowed = ("hard",) if convention == "hard" and "hard" in binary.float else binary.float
+    if allowed and passed and passed not in allowed:
         yield _error(
-            f"{name} with {' or '.join(binary.float)} float",
+            f"{name} with {' or '.join(allowed)} float",
             f"{passed} float",
             "Programs and libraries of the two do not work together.",
         )
@@ -181,13 +199,13 @@ def _simd(program: Program, profile: Profile, system: System) -> Iterator[Findin
         )
 
 
-def _float_of(program: Program, catalogue: Catalogue) -> str:
-    """Return how a program's dynamic linker passes floats; empty if its name does not tell."""
-    name = program.interpreter.rpartition("/")[2]
+def float_of(machine: int, linker: str, catalogue: Catalogue) -> str:
+    """Return how a dynamic linker's programs pass floats; empty if its name does not tell."""
+    name = linker.rpartition("/")[2]
     for profile in catalogue.profiles.values():
         its, binary = profile.interpreters, profile.binary
         names = {path.rpartition("/")[2] for path in (*its.glibc, *its.musl)}
-        if binary.machine == program.machine and len(binary.float) == 1 and name in names:
+        if binary.machine == machine and len(binary.float) == 1 and name in names:
             return binary.float[0]
     return ""
 

@@ -195,3 +195,8 @@ class Device:
     def platform(self) -> Platform:
         """The platform of its usual system."""
         return self.systems[0].platform
+
+    def system(self, platform: Platform) -> System | None:
+        """Return the system that runs the images of a platform: its own, or else the first."""
+        able = [system for system in self.systems if system.platform.runs(platform)]
+        return next((s for s in able if s.platform == platform), able[0] if able else None)

@@ -14,6 +14,7 @@ from bakex.oci.parts import MAX_DEPTH
 from bakex.oci.verified import read_config, read_document
 from bakex.verification.command import Command
 from bakex.verification.examine import Examination
+from bakex.verification.libraries import convention
 from bakex.verification.standard import Standard
 from bakex.verification.tree import Tree
 
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from bakex.model.platform import Platform
     from bakex.model.verification import Wishes
     from bakex.platforms.catalogue import Catalogue
-    from bakex.platforms.profile import Profile, System
+    from bakex.platforms.profile import Device, Profile
     from bakex.verification.facts import Facts
 
 
@@ -39,7 +40,7 @@ async def verify(
     catalogue: Catalogue,
     facts: Facts,
     clock: Clock,
-    system: System | None = None,
+    device: Device | None = None,
 ) -> Verification:
     """Find out whether the files of an image can run on its platform.
 
@@ -54,7 +55,7 @@ async def verify(
         catalogue: What is known about platforms.
         facts: What is known about layers.
         clock: Says how long it takes.
-        system: A device that it must run on as well.
+        device: A device that it must run on as well.
 
     Raises:
         ContentError: Something cannot be read, or is not what it is said to be.
@@ -71,7 +72,12 @@ async def verify(
         note = f"nothing is known about the platform {platform}"
     else:
         tree = await _tree(reader, manifest, config, facts)
-        standard = Standard(profile=profile, catalogue=catalogue, system=system)
+        standard = Standard(
+            profile=profile,
+            catalogue=catalogue,
+            device=device,
+            float=convention(tree, profile, catalogue),
+        )
         examination = Examination(tree, Command.of(config.fields), standard, wishes)
         examination.run()
         findings += examination.findings
@@ -81,6 +87,7 @@ async def verify(
         platform=str(platform),
         digest=manifest.descriptor.digest,
         mode=wishes.mode,
+        device=device.device if device else "",
         findings=_sorted(findings),
         allowed=_sorted(allowed),
         note=note,

@@ -9,9 +9,12 @@ from __future__ import annotations
 import posixpath
 from typing import TYPE_CHECKING
 
+from bakex.platforms.judge import float_of
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from bakex.platforms.catalogue import Catalogue
     from bakex.platforms.profile import Profile
     from bakex.verification.tree import Tree
 
@@ -32,6 +35,20 @@ def folders(tree: Tree, profile: Profile) -> tuple[str, ...]:
         found.extend([f"{folder}/{multiarch}"] if multiarch else [])
         found.extend((folder, f"{folder}{profile.binary.bits}"))
     return tuple(dict.fromkeys(found))
+
+
+def convention(tree: Tree, profile: Profile, catalogue: Catalogue) -> str:
+    """Return how the programs of an image pass floating-point arguments, by its dynamic linkers.
+
+    Empty if there are several ways or none: several systems in one image, or no linker.
+    """
+    linkers = profile.interpreters
+    found = {
+        float_of(profile.binary.machine, path, catalogue)
+        for path in (*linkers.glibc, *linkers.musl)
+        if tree.file(path) is not None
+    }
+    return found.pop() if len(found) == 1 else ""
 
 
 def own(paths: Sequence[str], origin: str) -> Iterator[str]:

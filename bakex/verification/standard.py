@@ -11,7 +11,7 @@ from bakex.platforms.judge import judge
 if TYPE_CHECKING:
     from bakex.platforms.catalogue import Catalogue
     from bakex.platforms.judge import Finding
-    from bakex.platforms.profile import Profile, System
+    from bakex.platforms.profile import Device, Profile
     from bakex.platforms.program import Content, Program
 
 
@@ -30,16 +30,20 @@ class Standard:
     Attributes:
         profile: The platform of the image.
         catalogue: All platforms.
-        system: A device that the image must run on.
+        device: What the image must run on.
+        float: How the image's own dynamic linkers pass floating-point arguments, where the
+            platform leaves that open; empty if they do not tell.
     """
 
     profile: Profile
     catalogue: Catalogue
-    system: System | None = None
+    device: Device | None = None
+    float: str = ""
 
     def judge(self, content: Content) -> list[Finding]:
         """Return what does not fit; see `bakex.platforms.judge.judge`."""
-        return judge(content, self.profile, self.catalogue, self.system)
+        system = self.device.system(self.profile.platform) if self.device else None
+        return judge(content, self.profile, self.catalogue, system, float=self.float)
 
     def home(self, program: Program) -> Profile:
         """Return the platform that a program is made for, if one is known that has its files."""

@@ -19,7 +19,7 @@ from bakex._util.atomic import locked
 from bakex.api.platforms import catalogue
 from bakex.config import load
 from bakex.model.platform import Platform
-from bakex.platforms import elf
+from bakex.platforms import elf, tiny
 from bakex.platforms.excerpt import Gatherer
 from bakex.platforms.judge import Severity, judge
 from bakex.platforms.recognise import recognise
@@ -210,26 +210,40 @@ def test_compilers_take_the_options_of_devices(tmp_path: Path, device: str, syst
     # What is made for a device may need more than its platform only where the device has it.
     errors = [f for f in judge((found,), profile, KNOWN, system) if f.severity is Severity.ERROR]
     assert errors == []
+    if profile.platform.variant == "v6":
+        return  # the C library of the cross compiler is made for ARMv7
+    subprocess.run(
+        [compiler, *system.gcc, "-static", "-o", "a.out", "a.c"],
+        cwd=tmp_path,
+        env=OUTSIDE,
+        check=True,
+    )
+    subprocess.run([*emulator(system), tmp_path / "a.out"], env=OUTSIDE, check=True)
 
 
 @pytest.mark.parametrize(("device", "system"), SYSTEMS, ids=named)
 def test_qemu_has_the_processor_of_devices(tmp_path: Path, device: str, system: System) -> None:
-    profile = KNOWN.profiles[system.platform]
-    assert profile.emulation is not None
-    qemu = needs(f"{profile.emulation.program}-static")
-    compiler = needs(f"{profile.names.gnu}-gcc")
+    content = tiny.program(system.platform, KNOWN.profiles[system.platform].binary)
+    assert content is not None
+    made = tmp_path / "tiny"
+    made.write_bytes(content)
+    made.chmod(0o755)
+    done = subprocess.run(
+        [*emulator(system), made], env=OUTSIDE, capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "ok\n"
+
+
+def emulator(system: System) -> list[str]:
+    """Return the command that runs a program as the processor of a device does."""
+    emulation = KNOWN.profiles[system.platform].emulation
+    assert emulation is not None
+    qemu = needs(f"{emulation.program}-static")
     known = subprocess.run(
         [qemu, "-cpu", "help"], env=OUTSIDE, capture_output=True, text=True, check=False
     ).stdout.split()
     assert system.qemu_cpu.split(",")[0] in known
-    if profile.platform.variant == "v6":
-        return  # the C library of the cross compiler is made for ARMv7
-    (tmp_path / "a.c").write_text(SOURCE)
-    made = tmp_path / "a.out"
-    subprocess.run(
-        [compiler, *system.gcc, "-static", "-o", made, tmp_path / "a.c"], env=OUTSIDE, check=True
-    )
-    subprocess.run([qemu, "-cpu", system.qemu_cpu, made], env=OUTSIDE, check=True)
+    return [qemu, "-cpu", system.qemu_cpu]
 
 
 @pytest.mark.parametrize("profile", KNOWN.profiles.values(), ids=lambda p: str(p.platform))

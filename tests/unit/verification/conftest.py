@@ -130,7 +130,7 @@ class Bench:
             catalogue=self.known,
             facts=self.facts(),
             clock=ManualClock(),
-            system=self.known.device(device).systems[0] if device else None,
+            device=self.known.device(device) if device else None,
         )
 
     async def told(self, *layers: Mapping[str, bytes | str | None], **given: Any) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -25,17 +25,19 @@ GLIBC: dict[str, bytes | str | None] = {
     "usr/lib/x86_64-linux-gnu/libc.so.6": LIBC,
 }
 HARD, SOFT = "/lib/ld-linux-armhf.so.3", "/lib/ld-linux.so.3"
+MUSL_HARD = "/lib/ld-musl-armhf.so.1"
 
 
-def arm(arch: int = 10, *, hard: bool = True) -> bytes:
+def arm(arch: int = 10, *, hard: bool = True, **more: Any) -> bytes:
     """A program for ARM as GCC makes them; 10 is ARMv7, 6 is ARMv6."""
-    return Elf(
+    made = Elf(
         machine=40,
         bits=32,
         flags=0x05000400 if hard else 0x05000200,
         interpreter=HARD if hard else SOFT,
         attributes=arm_attributes((6, arch), (28, int(hard))),
-    ).build()
+    )
+    return replace(made, **more).build()
 
 
 BUSYBOX: dict[str, bytes | str | None] = {
@@ -130,6 +132,49 @@ async def test_a_device_is_stricter_than_its_platform(bench: Bench) -> None:
     assert [str(f) for f in found.warnings] == [
         "/a: expected no NEON (-mfpu=vfp), found code for NEON"
     ]
+    assert (found.device, found.to_json()["device"]) == ("raspberry-pi-zero",) * 2
+
+
+NO_FLOAT = "error: /a: expected arm with hard float, found soft float"
+
+
+@pytest.mark.parametrize(
+    ("linkers", "program", "device", "told"),
+    [
+        # Both ways of passing floats may be used on ARMv6, each in systems of its own.
+        pytest.param([HARD], arm(6, hard=False), "", [NO_FLOAT], id="in a hard system"),
+        pytest.param([HARD], arm(6, hard=False, interpreter=""), "", [NO_FLOAT], id="static"),
+        pytest.param(
+            # Only the attributes tell.
+            [HARD],
+            arm(6, hard=False, interpreter="", flags=0x05000000),
+            "",
+            [NO_FLOAT],
+            id="attributes",
+        ),
+        pytest.param([MUSL_HARD], arm(6, hard=False, interpreter=""), "", [NO_FLOAT], id="musl"),
+        pytest.param([HARD], arm(6), "", [], id="hard in hard"),
+        pytest.param([SOFT], arm(6, hard=False), "", [], id="soft in soft"),
+        pytest.param([HARD, SOFT], arm(6, hard=False), "", [], id="both systems"),
+        pytest.param([], arm(6, hard=False, interpreter=""), "", [], id="no system"),
+        pytest.param(
+            [SOFT],
+            arm(6, hard=False),
+            "raspberry-pi-zero",
+            [NO_FLOAT],
+            id="device",
+        ),
+    ],
+)
+async def test_how_floats_are_passed_where_a_platform_leaves_it_open(
+    bench: Bench, linkers: list[str], program: bytes, device: str, told: list[str]
+) -> None:
+    layer: dict[str, bytes | str | None] = {
+        path[1:]: arm(6, hard="hf" in path, kind="library", interpreter="") for path in linkers
+    }
+    layer["a"] = program
+    found = await bench.told(layer, platform="linux/arm/v6", Cmd=["/a"], device=device)
+    assert found == told
 
 
 async def test_a_dynamic_linker_that_is_not_there(bench: Bench) -> None:
