@@ -115,6 +115,32 @@ class ImageArchives(Protocol):
         ...
 
 
+class ImageStore(ImageArchives, Protocol):
+    """The image store of a docker daemon that builds.
+
+    Attributes:
+        by_digest: Whether its images have manifests, by whose digests they can be asked for.
+    """
+
+    by_digest: bool
+
+    async def discard(self, name: str) -> None:
+        """Remove an image that has no names; leave one that has.
+
+        Raises:
+            NodeError: The daemon refused or went away.
+        """
+        ...
+
+    async def tag(self, name: str, other: str) -> None:
+        """Give an image one more name; what has that name so far loses it.
+
+        Raises:
+            OutputError: There is no such image, or the daemon refused or went away.
+        """
+        ...
+
+
 class ImageLoader(Protocol):
     """A container runtime's image store that takes archives."""
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
-    from bakex.carriers import ImageLoader
+    from bakex.carriers import ImageLoader, ImageStore
     from bakex.model.descriptor import Descriptor
     from bakex.model.digest import Digest
     from bakex.model.node import NodeName
@@ -275,6 +275,10 @@ class Desk(Protocol):
 
     def keeps_images(self, node: NodeName) -> bool:
         """Whether that node's own image store is the one in which the user looks for images."""
+        ...
+
+    def images(self, node: NodeName) -> ImageStore | None:
+        """The image store of a node that keeps images; None if it cannot be asked."""
         ...
 
     async def write_stdout(self, file: Path) -> None:

@@ -8,9 +8,10 @@ import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
-    from bakex.carriers import ImageLoader
+    from bakex.carriers import ImageLoader, ImageStore
     from bakex.interfaces import Registry
     from bakex.model.node import NodeName
 
@@ -24,7 +25,7 @@ class RunDesk:
         registry: Registry,
         workspace: Path,
         loader: ImageLoader | None,
-        image_stores: frozenset[NodeName],
+        image_stores: Mapping[NodeName, ImageStore | None],
     ) -> None:
         self._registry = registry
         self._workspace = workspace
@@ -48,6 +49,10 @@ class RunDesk:
     def keeps_images(self, node: NodeName) -> bool:
         """Whether that node's own image store is the one in which the user looks for images."""
         return node in self._image_stores
+
+    def images(self, node: NodeName) -> ImageStore | None:
+        """The image store of a node that keeps images; None if it cannot be asked."""
+        return self._image_stores.get(node)
 
     async def write_stdout(self, file: Path) -> None:
         """Copy a file to standard output, unconverted."""

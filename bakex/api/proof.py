@@ -1,8 +1,8 @@
 """Proof, before anything becomes visible, that the files of images can run on their platforms.
 
-Images are read back from where they were pushed, or from the layouts of the run; those that a
-node keeps in its own store are not, because they are visible already. What was verified in an
-earlier run is not verified again.
+Images are read back from where they were pushed, from the layouts of the run, or from the store of
+the node that keeps them without a name. What was verified in an earlier run is not verified
+again.
 """
 
 from __future__ import annotations
@@ -10,19 +10,20 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from bakex._util.atomic import write_file
 from bakex._version import __version__
 from bakex.api.platforms import catalogue
+from bakex.api.stored import taken
 from bakex.api.verification import layer_facts
 from bakex.diagnostics import Diagnostic
-from bakex.errors import ArchitectureError, BakexError
+from bakex.errors import ArchitectureError, BakexError, NodeError
 from bakex.events import ImageVerified, WarningRaised
 from bakex.model.digest import Digest
 from bakex.model.reference import Reference
-from bakex.model.result import PushImage, SaveImage
+from bakex.model.result import PushImage, SaveImage, StoreImage
 from bakex.model.verification import DEFAULT, Cost, Mode, Verification, Wishes
 from bakex.oci.layout import OciLayout
 from bakex.verification.image import listed, verify
@@ -33,18 +34,29 @@ if TYPE_CHECKING:
 
     from bakex.config import Settings
     from bakex.events import EventSink
-    from bakex.interfaces import Clock, ContentReader, Registry
+    from bakex.interfaces import Clock, ContentReader, Desk
     from bakex.model.descriptor import Descriptor
     from bakex.model.manifest import ImageManifest
     from bakex.model.plan import Cell, CellId
     from bakex.model.platform import Platform
     from bakex.model.publication import Report
     from bakex.model.result import CellResult, ExportRequest
+    from bakex.model.verification import FileFinding
     from bakex.platforms.catalogue import Catalogue
+    from bakex.platforms.profile import Device
     from bakex.verification.facts import Facts
 
 _NAMED = 20  # findings in one message
 _ALLOW = 'or allow it: verify-allow = ["{}"]'
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Case:
+    """A cell, and how its images are verified."""
+
+    cell: Cell
+    wishes: Wishes
+    device: Device | None
 
 
 class Proof:
@@ -52,7 +64,7 @@ class Proof:
 
     Args:
         settings: Where data files and what was found out before are.
-        registry: Where pushed images are.
+        desk: Where images are: the registry, and the image stores of nodes.
         events: Gets an `ImageVerified` for each image, and warnings.
         clock: Dates them.
         mode: Takes the place of what targets say; None to do as they say.
@@ -61,14 +73,14 @@ class Proof:
     def __init__(
         self,
         settings: Settings,
-        registry: Registry,
+        desk: Desk,
         events: EventSink,
         clock: Clock,
         *,
         mode: Mode | None = None,
     ) -> None:
         self._settings = settings
-        self._registry = registry
+        self._desk = desk
         self._events = events
         self._clock = clock
         self._mode = mode
@@ -97,19 +109,60 @@ class Proof:
         """
         bad: list[tuple[Cell, Verification]] = []
         for cell in cells:
-            wishes = self._wishes(cell)
-            if wishes.mode is Mode.OFF:
+            case = self._case(cell)
+            if case.wishes.mode is Mode.OFF:
                 continue
-            for reader, root in self._images(requests[cell.id], results[cell.id]):
+            result = results[cell.id]
+            for reader, root in self._images(requests[cell.id], result):
                 for manifest, platform in await listed(reader, root):
                     listed_for = platform or cell.platform
                     if root.platform not in {None, listed_for}:
                         continue  # an index that is there already, and has more than is meant
-                    found = await self._image(cell, reader, manifest, listed_for, wishes)
-                    if found.errors:
-                        bad.append((cell, found))
+                    bad += await self._image(case, reader, manifest, listed_for)
+            for request in requests[cell.id]:
+                if isinstance(request, StoreImage):
+                    bad += await self._kept(case, request, result)
         if bad:
+            await self._drop(cells, requests, results)
             raise _refusal(bad)
+
+    async def _kept(
+        self, case: _Case, request: StoreImage, result: CellResult
+    ) -> list[tuple[Cell, Verification]]:
+        """Verify an image in the store of its node, which is asked for it only if it has to be."""
+        cell, store = case.cell, self._desk.images(case.cell.node)
+        digest, name = _kept_as(request, result)
+        if store is None or not name:
+            return []
+        known = self._records.read(self._key(case, digest, cell.platform)) if digest else None
+        if known is not None:
+            self._tell(cell, known)
+            return []
+        bad: list[tuple[Cell, Verification]] = []
+        begun = self._clock.monotonic()
+        async with taken(store, name, self._desk.workspace) as (reader, root):
+            spent = self._clock.monotonic() - begun
+            for manifest, platform in await listed(reader, root):
+                listed_for = platform or cell.platform
+                bad += await self._image(
+                    case, reader, manifest, listed_for, called=digest, spent_s=spent
+                )
+        return bad
+
+    async def _drop(
+        self,
+        cells: Sequence[Cell],
+        requests: Mapping[CellId, Sequence[ExportRequest]],
+        results: Mapping[CellId, CellResult],
+    ) -> None:
+        """Remove what nodes keep for nobody."""
+        for cell in cells:
+            store = self._desk.images(cell.node)
+            for request in requests[cell.id]:
+                if store is not None and isinstance(request, StoreImage):
+                    _, name = _kept_as(request, results[cell.id])
+                    with contextlib.suppress(NodeError):  # the refusal counts
+                        await (store.remove if request.names else store.discard)(name)
 
     def noted(self, report: Report) -> Report:
         """Return a report that says how its images were verified, too."""
@@ -121,12 +174,14 @@ class Proof:
             targets[name] = replace(targets[name], verified=found, metadata=metadata)
         return replace(report, targets=targets)
 
-    def _wishes(self, cell: Cell) -> Wishes:
-        said = cell.target.verify
-        return Wishes(
+    def _case(self, cell: Cell) -> _Case:
+        said, name = cell.target.verify, cell.target.device
+        wishes = Wishes(
             mode=self._mode or (Mode.parse(said) if said else DEFAULT),
             allow=cell.target.verify_allow,
         )
+        device = self._opened()[0].device(name) if name else None
+        return _Case(cell=cell, wishes=wishes, device=device)
 
     def _images(
         self, requests: Sequence[ExportRequest], result: CellResult
@@ -140,41 +195,64 @@ class Proof:
             if isinstance(request, PushImage):
                 place = Reference.parse(request.repositories[0])
                 seen.add(root.digest)
-                yield self._registry.repository(place, insecure=request.insecure), root
+                yield self._desk.registry.repository(place, insecure=request.insecure), root
             elif isinstance(request, SaveImage):
                 seen.add(root.digest)
                 yield OciLayout.open(request.layout, durable=False), root
 
     async def _image(
         self,
-        cell: Cell,
+        case: _Case,
         reader: ContentReader,
         manifest: ImageManifest,
         platform: Platform,
-        wishes: Wishes,
-    ) -> Verification:
+        *,
+        called: Digest | None = None,
+        spent_s: float = 0.0,
+    ) -> list[tuple[Cell, Verification]]:
+        """Verify an image, and return it if it must not be published.
+
+        Args:
+            case: The cell, and how to do it.
+            reader: Where the image is.
+            manifest: Its manifest.
+            platform: What it is for.
+            called: What others know it by; None for the digest of the manifest.
+            spent_s: On getting at it, in seconds.
+        """
         known, facts = self._opened()
-        key = self._records.key(manifest.descriptor.digest, platform, wishes, known)
+        digest = called or manifest.descriptor.digest
+        key = self._key(case, digest, platform)
         found = self._records.read(key)
         if found is None:
             found = await verify(
                 reader,
                 manifest,
                 platform,
-                wishes=wishes,
+                wishes=case.wishes,
                 catalogue=known,
                 facts=facts,
                 clock=self._clock,
+                device=case.device,
             )
-            self._warn(cell, found)
+            cost = replace(found.cost, seconds=found.cost.seconds + spent_s)
+            found = replace(found, digest=digest, cost=cost)
+            self._warn(case.cell, found)
             if not found.errors:
                 self._records.write(key, found)
+        self._tell(case.cell, found)
+        return [(case.cell, found)] if found.errors else []
+
+    def _key(self, case: _Case, digest: Digest, platform: Platform) -> str:
+        known, _ = self._opened()
+        return self._records.key(digest, platform, case.wishes, known, case.device)
+
+    def _tell(self, cell: Cell, found: Verification) -> None:
         seen = self._results.setdefault(cell.id.target, {})
         if str(found.digest) not in seen:
             seen[str(found.digest)] = found
             now = self._clock.now()
             self._events.emit(ImageVerified(at=now, target=cell.id.target, verification=found))
-        return found
 
     def _opened(self) -> tuple[Catalogue, Facts]:
         """Return what is known about platforms and layers, read when it is first needed."""
@@ -191,7 +269,7 @@ class Proof:
         diagnostic = Diagnostic(
             code="BX5390",
             severity="warning",
-            summary=f"{cell.id.target} {found.platform}: {first}{more}",
+            summary=f"{cell.id.target} {found.place}: {first}{more}",
             detail=first.why,
             hint=first.remedy or _ALLOW.format(first.path),
         )
@@ -204,11 +282,19 @@ class Verified:
     def __init__(self, directory: Path) -> None:
         self._directory = directory
 
-    def key(self, digest: Digest, platform: Platform, wishes: Wishes, catalogue: Catalogue) -> str:
+    def key(
+        self,
+        digest: Digest,
+        platform: Platform,
+        wishes: Wishes,
+        catalogue: Catalogue,
+        device: Device | None,
+    ) -> str:
         """Return the name of all that the outcome depends on."""
         # Profiles are values made of values: their text says all about them.
         profiles = sorted(map(repr, catalogue.profiles.values()))
-        parts = (digest, platform, wishes.mode, *sorted(wishes.allow), *profiles, __version__)
+        allowed = sorted(wishes.allow)
+        parts = (digest, platform, wishes.mode, *allowed, *profiles, device, __version__)
         return hashlib.sha256("\n".join(map(str, parts)).encode()).hexdigest()
 
     def read(self, key: str) -> Verification | None:
@@ -220,6 +306,7 @@ class Verified:
                 digest=Digest.parse(document["digest"]),
                 mode=Mode(document["mode"]),
                 note=str(document["note"]),
+                device=str(document["device"]),
                 cost=Cost(files=int(document["files"]), layers=int(document["layers"])),
                 before=True,
             )
@@ -233,14 +320,22 @@ class Verified:
             write_file(self._directory / f"{key}.json", json.dumps(found.to_json()).encode())
 
 
+def _kept_as(request: StoreImage, result: CellResult) -> tuple[Digest | None, str]:
+    """Return what a node's store calls an image: its digest, and what it can be asked for by."""
+    told = result.metadata.get("containerimage.digest")
+    digest = Digest.parse(told) if isinstance(told, str) else None
+    return digest, next(iter(request.names), str(digest or ""))
+
+
 def _refusal(bad: Sequence[tuple[Cell, Verification]]) -> ArchitectureError:
     """Return the error about images that must not be published."""
     several = len({cell.id.target for cell, _ in bad}) > 1
-    told = [
-        (f"{cell.id.target} {found.platform}" if several else found.platform, finding)
-        for cell, found in bad
-        for finding in found.errors
-    ]
+    places: dict[str, dict[str, FileFinding]] = {}  # what images have in common is told once
+    for cell, found in bad:
+        where = f"{cell.id.target} {found.place}" if several else found.place
+        for finding in found.errors:
+            places.setdefault(str(finding), {}).setdefault(where, finding)
+    told = [(", ".join(common), next(iter(common.values()))) for common in places.values()]
     (where, first), *others = told
     lines = [f"{first.role}. {first.why}".strip(" .") + "." if first.role or first.why else ""]
     lines += [f"{place}: {finding}" for place, finding in others[: _NAMED - 1]]

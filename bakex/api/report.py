@@ -70,7 +70,10 @@ def _metadata(
     if root is not None:
         document["containerimage.digest"] = str(root.digest)
         document["containerimage.descriptor"] = root.to_json()
-    names = [p.place for p in places if p.kind == "registry" and p.state.holds_result]
+    held = [place for place in places if place.state.holds_result]
+    names = [place.place for place in held if place.kind == "registry"]
+    # In docker's store, what has no name is called by its digest or its node.
+    names = names or [p.place for p in held if p.kind == "docker" and "/" in p.place]
     if names:
         document["image.name"] = ",".join(names)
     document["bakex.platforms"] = [

@@ -40,9 +40,8 @@ class Choice:
     device: Device | None = None
 
     def system(self, platform: Platform) -> System | None:
-        """Return which system of the device runs the images of a platform, the nearest one."""
-        systems = self.device.systems if self.device else ()
-        return next((s for s in systems if s.platform.runs(platform)), None)
+        """Return which system of the device runs the images of a platform."""
+        return self.device.system(platform) if self.device else None
 
     def covers(self, platform: Platform) -> bool:
         """Return whether the image of a platform is meant."""
@@ -85,7 +84,7 @@ async def verify(
                 catalogue=catalogue,
                 facts=facts,
                 clock=clock or SystemClock(),
-                system=choice.system(platform),
+                device=choice.device,
             )
             for manifest, platform in await _chosen(image, choice)
         ]

@@ -120,13 +120,18 @@ def candidates(
     return Candidates(choices=(*usual, Candidate(endpoint=None)), named=False)
 
 
-def docker_images(way: Way) -> DockerImages | None:
-    """Return the image store behind a way; None if no docker daemon is there."""
+def docker_images(way: Way, *, by_digest: bool = False) -> DockerImages | None:
+    """Return the image store behind a way; None if no docker daemon is there.
+
+    Args:
+        way: How to reach the daemon.
+        by_digest: Whether its images have manifests, by whose digests they can be asked for.
+    """
     if way.endpoint.wire is not Wire.DOCKER:
         return None
     from bakex.nodes.docker_images import DockerImages  # noqa: PLC0415 - start-up budget
 
-    return DockerImages(way)
+    return DockerImages(way, by_digest=by_digest)
 
 
 def image_loader(

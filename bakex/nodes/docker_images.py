@@ -2,7 +2,7 @@
 
 Docker Engine API: ``POST /images/load`` (the body is the archive; the answer is a stream of JSON
 objects, one of which carries ``error`` if the archive was refused after the 200),
-``GET /images/{name}/get`` and ``DELETE /images/{name}``.
+``GET /images/{name}/get``, ``POST /images/{name}/tag`` and ``DELETE /images/{name}``.
 """
 
 from __future__ import annotations
@@ -12,8 +12,6 @@ import json
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Final, cast
 from urllib.parse import quote
-
-import httpx
 
 from bakex.errors import NodeError, OutputError
 from bakex.nodes.address import host_port, socket_path
@@ -25,6 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator
     from pathlib import Path
 
+    import httpx
+
     from bakex.carriers import Way
     from bakex.model.node import Endpoint
 
@@ -34,17 +34,23 @@ _SILENCE_S: Final = 900.0
 _SHOWN: Final = 500  # characters of a refusal that are shown
 
 
+class _BrokenOffError(Exception):
+    """An exchange with the daemon did not come to its end."""
+
+
 class DockerImages:
-    """Implements `bakex.carriers.ImageLoader` and `bakex.carriers.ImageArchives`.
+    """Implements `bakex.carriers.ImageLoader` and `bakex.carriers.ImageStore`.
 
     Args:
         way: How to reach the docker daemon.
         shared: Whether somebody else closes `way`; if not, it is closed after each call.
+        by_digest: Whether its images have manifests, by whose digests they can be asked for.
     """
 
-    def __init__(self, way: Way, *, shared: bool = True) -> None:
+    def __init__(self, way: Way, *, shared: bool = True, by_digest: bool = False) -> None:
         self._way = way
         self._shared = shared
+        self.by_digest = by_digest
 
     @property
     def endpoint(self) -> Endpoint:
@@ -79,7 +85,7 @@ class DockerImages:
                 async for line in response.aiter_lines():
                     if problem := _problem(line):
                         raise self._refused(problem)
-        except httpx.HTTPError as error:
+        except _BrokenOffError as error:
             raise OutputError(
                 f"the image could not be handed to docker at {self.endpoint.address}",
                 detail=f"{error}." if str(error) else "The connection ended early.",
@@ -109,7 +115,7 @@ class DockerImages:
                 with await asyncio.to_thread(archive.open, "wb") as file:
                     async for chunk in response.aiter_raw(_CHUNK):
                         await asyncio.to_thread(file.write, chunk)
-        except httpx.HTTPError as error:
+        except _BrokenOffError as error:
             raise NodeError(
                 f"docker at {self.endpoint.address} broke off while it handed over {name}",
                 detail=f"{error}." if str(error) else "The connection ended early.",
@@ -127,7 +133,7 @@ class DockerImages:
         try:
             async with self._client() as client:
                 response = await client.delete(f"/images/{quote(name, safe='/:')}")
-        except httpx.HTTPError as error:
+        except _BrokenOffError as error:
             raise NodeError(
                 f"docker at {self.endpoint.address} broke off", detail=f"{error}."
             ) from error
@@ -135,6 +141,52 @@ class DockerImages:
             raise NodeError(
                 f"docker at {self.endpoint.address} does not remove {name}",
                 detail=_message(response.content)[:_SHOWN],
+            )
+
+    async def discard(self, name: str) -> None:
+        """Remove an image that has no names; leave one that has. Idempotent.
+
+        Raises:
+            NodeError: The daemon refused or went away.
+        """
+        try:
+            async with self._client() as client:
+                response = await client.get(f"/images/{quote(name, safe='/:')}/json")
+                found: object = response.json()
+        except (_BrokenOffError, ValueError) as error:
+            raise NodeError(
+                f"docker at {self.endpoint.address} broke off", detail=f"{error}."
+            ) from error
+        tags = cast("dict[str, object]", found).get("RepoTags") if isinstance(found, dict) else None
+        if response.status_code == 200 and not tags:
+            await self.remove(name)
+
+    async def tag(self, name: str, other: str) -> None:
+        """Give an image one more name; what has that name so far loses it. Idempotent.
+
+        Raises:
+            OutputError: The daemon has no such image, refused, or went away.
+        """
+        repository, colon, tag = other.rpartition(":")
+        if not colon or "/" in tag:
+            repository, tag = other, ""
+        try:
+            async with self._client() as client:
+                response = await client.post(
+                    f"/images/{quote(name, safe='/:')}/tag",
+                    params={"repo": repository, "tag": tag},
+                )
+        except _BrokenOffError as error:
+            raise OutputError(
+                f"docker at {self.endpoint.address} broke off while it named an image {other}",
+                detail=f"{error}." if str(error) else "The connection ended early.",
+                hint="check that the docker daemon is running, and bake again",
+            ) from error
+        if response.status_code != 201:
+            raise OutputError(
+                f"docker at {self.endpoint.address} does not name an image {other}",
+                detail=_message(response.content)[:_SHOWN],
+                hint="look at the daemon's log",
             )
 
     async def host(self) -> dict[str, Any]:
@@ -147,7 +199,7 @@ class DockerImages:
             async with self._client() as client:
                 response = await client.get("/info")
                 found: object = response.json()
-        except (httpx.HTTPError, ValueError) as error:
+        except (_BrokenOffError, ValueError) as error:
             raise NodeError(
                 f"docker at {self.endpoint.address} does not tell about itself", detail=f"{error}."
             ) from error
@@ -157,6 +209,8 @@ class DockerImages:
 
     @asynccontextmanager
     async def _client(self) -> AsyncGenerator[httpx.AsyncClient, None]:
+        import httpx  # noqa: PLC0415 - start-up: most bakes neither load nor fetch images
+
         timeout = httpx.Timeout(_SILENCE_S, connect=CONNECT_TIMEOUT_S)
         try:
             async with self._transport() as (transport, base):
@@ -165,6 +219,8 @@ class DockerImages:
                 )
                 async with client:
                     yield client
+        except httpx.HTTPError as error:
+            raise _BrokenOffError(str(error)) from error
         finally:
             if not self._shared:
                 await self._way.aclose()
@@ -172,6 +228,8 @@ class DockerImages:
     @asynccontextmanager
     async def _transport(self) -> AsyncGenerator[tuple[httpx.AsyncHTTPTransport, str], None]:
         """Provide a transport and the base of its URLs."""
+        import httpx  # noqa: PLC0415 - as above
+
         endpoint = self.endpoint
         path = socket_path(endpoint)
         if path:

@@ -2,16 +2,19 @@
 
 * With a destination: an OCI layout that is a docker archive at the same time, as ``docker save``
   writes it. An image of several platforms is in it only as the OCI layout.
-* Without one, and with a single platform on the node whose store it is: the node keeps the image,
-  unless it has gates, for which it must wait.
+* Without one, and with a single platform on the node whose store it is: the node keeps the image
+  without a name, and gives it its own ones at the end. With gates it does not keep the image.
 * Otherwise the content is gathered here and loaded as an archive.
 """
 
 from __future__ import annotations
 
+import hashlib
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from bakex.errors import NodeError
 from bakex.model.result import StoreImage
 from bakex.oci.archive import write_archive
 from bakex.outputs.assembly import published
@@ -24,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from bakex.carriers import ImageLoader
+    from bakex.carriers import ImageLoader, ImageStore
     from bakex.interfaces import Desk, Finished
     from bakex.model.descriptor import Descriptor
     from bakex.model.outputs import Output
@@ -33,6 +36,8 @@ if TYPE_CHECKING:
     from bakex.model.result import ExportRequest
     from bakex.model.target import Target
 
+# Of names until an image has its own ones, where there is no digest to ask for it.
+_PASSING = "bakex.invalid/kept"
 _KIND = "docker"  # of publications in docker's image store, whatever the output's type
 
 
@@ -49,7 +54,7 @@ class DockerExporter:
             check_destination(target, output)
             return save_request(target, output, desk)
         if is_kept(target, cell, desk):
-            return store_request(target, output)
+            return store_request(target, output, cell, desk)
         if desk.loader() is None:
             raise unsupported(
                 target,
@@ -85,14 +90,23 @@ def is_kept(target: Target, cell: Cell, desk: Desk) -> bool:
     return platform_count(target) == 1 and desk.keeps_images(cell.node) and not cell.gates
 
 
-def store_request(target: Target, output: Output) -> StoreImage:
-    """Return the request to keep an image under its names.
+def store_request(target: Target, output: Output, cell: Cell, desk: Desk) -> StoreImage:
+    """Return the request to keep an image; under its names only if these cannot be given later.
 
     Raises:
         UnsupportedOutputError: A name or an attribute makes no sense.
     """
     called = tuple(str(name) for name in names(target, output))
+    store = desk.images(cell.node)
+    if called and store is not None:
+        called = () if store.by_digest else (_passing(called, cell, desk),)
     return StoreImage(names=called, attrs=node_attributes(target, output))
+
+
+def _passing(called: Sequence[str], cell: Cell, desk: Desk) -> str:
+    """Return the name of an image until it has its own ones: nobody else's, the same every time."""
+    text = "\n".join([str(desk.workspace), str(cell.id), *called])
+    return f"{_PASSING}:{hashlib.sha256(text.encode()).hexdigest()[:32]}"
 
 
 def kept(
@@ -106,14 +120,18 @@ def kept(
     if not desk.keeps_images(built.node):
         return Done(root=root)
     called = [str(name) for name in names(target, output)]
+    store = desk.images(built.node)
     platforms = {built.platform: root} if root is not None else {}
-    return Done(
-        root=root,
-        publications=tuple(
-            published(target, _KIND, place, root, platforms)
-            for place in called or [str(root.digest) if root is not None else built.node]
-        ),
+    places = tuple(
+        published(target, _KIND, place, root, platforms)
+        for place in called or [str(root.digest) if root is not None else built.node]
     )
+    if not called or store is None:
+        return Done(root=root, publications=places)
+    source = _passing(called, built, desk)
+    if root is not None and store.by_digest:
+        source = str(root.digest)
+    return _Naming(root=root, store=store, source=source, publications=places)
 
 
 async def loadable(
@@ -139,6 +157,28 @@ async def loadable(
         for _, name in found.entries
     )
     return _Loading(root=found.root, loader=loader, archive=archive, publications=places)
+
+
+@dataclass(slots=True, kw_only=True)
+class _Naming:
+    """An image that its node has, and that is to get its names."""
+
+    root: Descriptor | None
+    store: ImageStore = field(repr=False)
+    source: str
+    publications: tuple[Publication, ...]
+    moves: tuple[TagMove, ...] = ()
+    is_named: bool = False
+
+    async def publish(self) -> tuple[Publication, ...]:
+        if not self.is_named:
+            for publication in self.publications:
+                await self.store.tag(self.source, publication.place)
+            self.is_named = True
+            if not self.store.by_digest:
+                with suppress(NodeError):  # it has its names, and that is what counts
+                    await self.store.remove(self.source)
+        return self.publications
 
 
 @dataclass(slots=True, kw_only=True)

@@ -63,7 +63,7 @@ class ImageExporter:
             # Nobody will look for the image by name: each node keeps its part as a build result.
             return StoreImage(names=(), attrs=node_attributes(target, output))
         if is_kept(target, cell, desk) or desk.loader() is None:
-            return store_request(target, output)
+            return store_request(target, output, cell, desk)
         return save_request(target, output, desk)
 
     async def finish(

@@ -3,17 +3,31 @@
 from __future__ import annotations
 
 import shutil
-from dataclasses import replace
+from contextlib import nullcontext
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from bakex.errors import ArchitectureError, RunFailedError
+from bakex.api.desk import RunDesk
+from bakex.api.proof import Proof
+from bakex.errors import ArchitectureError, NodeError, RunFailedError
 from bakex.events import ImageVerified, WarningRaised
+from bakex.model.digest import Digest
+from bakex.model.node import NodeName, Speed
+from bakex.model.plan import Cell, CellId
+from bakex.model.platform import Platform
+from bakex.model.result import CellResult, StoreImage
+from bakex.model.target import Target
 from bakex.model.verification import Mode
+from bakex.oci.archive import write_archive
+from bakex.oci.layout import OciLayout
 from bakex.testing.binaries import Elf
+from bakex.testing.images import put_image
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from bakex.model.verification import Verification
     from tests.unit.api.conftest import Shop
 
@@ -51,6 +65,20 @@ async def test_several_targets_are_named(wrong: Shop) -> None:
         await wrong.bake()
     assert caught.value.summary == f"app {TOLD}"
     assert "db linux/arm64: /db: expected aarch64" in caught.value.detail
+
+
+async def test_what_several_images_have_in_common_is_told_once(shop: Shop) -> None:
+    for engine in shop.engines:
+        engine.content = Elf(machine=8).build()
+    shop.text += FULL
+    plain = shop.define("app")
+    target = replace(plain.targets["app"], platforms=("linux/arm/v7", "linux/arm/v6"))
+    with pytest.raises(ArchitectureError) as caught:
+        await shop.bake(resolution=replace(plain, targets={"app": target}))
+    where, _, what = caught.value.summary.partition(": ")
+    assert sorted(where.split(", ")) == ["linux/arm/v6", "linux/arm/v7"]
+    assert what == "/app: expected arm, found mips64le"
+    assert "/app" not in caught.value.detail
 
 
 async def test_each_target_is_verified_before_its_own_tags_move(wrong: Shop) -> None:
@@ -104,6 +132,84 @@ async def test_records_that_cannot_be_read_count_as_none(shop: Shop) -> None:
     shutil.rmtree(folder)
     folder.write_text("")
     await shop.bake("app")
+
+
+async def test_a_device_counts_and_is_named(shop: Shop) -> None:
+    soft = Elf(machine=40, bits=32, flags=0x05000200).build()
+    for engine in shop.engines:
+        engine.content = soft
+    shop.text += 'target "app" { verify = "full" }\n'
+    plain = shop.define("app")
+    target = replace(plain.targets["app"], platforms=("linux/arm/v6",))
+    await shop.bake(resolution=replace(plain, targets={"app": target}))
+    made = replace(target, device="raspberry-pi-zero")
+    with pytest.raises(ArchitectureError) as caught:
+        await shop.bake(resolution=replace(plain, targets={"app": made}))
+    assert caught.value.summary == (
+        "linux/arm/v6 for raspberry-pi-zero: /app: expected arm with hard float, found soft float"
+    )
+
+
+@dataclass(slots=True)
+class Store:
+    """A docker daemon's image store with one image."""
+
+    content: bytes
+    by_digest: bool = False
+    saved: list[str] = field(default_factory=list[str])
+    removed: list[str] = field(default_factory=list[str])
+    discarded: list[str] = field(default_factory=list[str])
+
+    async def save(self, name: str, archive: Path) -> None:
+        self.saved.append(name)
+        archive.write_bytes(self.content)  # noqa: ASYNC240 - small
+
+    async def remove(self, name: str) -> None:
+        self.removed.append(name)
+        raise NodeError("it has gone")
+
+    async def discard(self, name: str) -> None:
+        self.discarded.append(name)
+
+    async def tag(self, name: str, other: str) -> None:
+        raise NotImplementedError
+
+
+@pytest.mark.parametrize("right", [True, False])
+async def test_what_a_node_keeps_is_taken_out_of_its_store_once(
+    shop: Shop, tmp_path: Path, right: bool
+) -> None:
+    (tmp_path / "work").mkdir()
+    layout = OciLayout.create(tmp_path / "layout")
+    content = Elf(machine=62 if right else 183).build()
+    root = await put_image(layout, layers=[{"app": content}])
+    await write_archive(layout, [(root, "kept:1")], tmp_path / "a.tar", docker=True)
+    store, node = Store((tmp_path / "a.tar").read_bytes()), NodeName("docker")
+    registry = shop.connection()
+    desk = RunDesk(
+        registry=registry, workspace=tmp_path / "work", loader=None, image_stores={node: store}
+    )
+    platform = Platform.parse("linux/amd64")
+    target = Target(name="app", verify="full")
+    cell = Cell(id=CellId("app", platform), target=target, node=node, speed=Speed.NATIVE)
+    told = Digest.of(b"what docker calls it")
+
+    async def check(*names: str, **metadata: object) -> None:
+        proof = Proof(shop.settings, desk, shop.events, shop.clock)
+        result = CellResult(cell=cell.id, exports=(None,), metadata=metadata)
+        await proof.check([cell], {cell.id: [StoreImage(names=names)]}, {cell.id: result})
+
+    await check()  # there is nothing to call it by
+    assert store.saved == []
+    for name in ("kept:1", str(told)):
+        names = [name] if name == "kept:1" else []
+        with nullcontext() if right else pytest.raises(ArchitectureError):
+            await check(*names, **{"containerimage.digest": str(told)})
+    assert {result.digest for result in verified(shop)} == {told}
+    assert store.saved == (["kept:1"] if right else ["kept:1", str(told)])
+    assert store.removed == ([] if right else ["kept:1"])
+    assert store.discarded == ([] if right else [str(told)])
+    await registry.aclose()
 
 
 async def test_warnings_let_it_pass(shop: Shop) -> None:

@@ -119,6 +119,66 @@ async def test_no_archive(tmp_path: Path) -> None:
             await images.load(tmp_path / "none.tar")
 
 
+@pytest.mark.parametrize(
+    ("name", "query"),
+    [
+        ("docker.io/library/app:1", "repo=docker.io%2Flibrary%2Fapp&tag=1"),
+        ("localhost:5000/app", "repo=localhost%3A5000%2Fapp&tag="),
+    ],
+)
+async def test_names(tmp_path: Path, name: str, query: str) -> None:
+    heads: list[bytes] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        heads.append(await reader.readuntil(b"\r\n\r\n"))
+        writer.write(b"HTTP/1.1 201 Created\r\nContent-Length: 0\r\n\r\n")
+        await writer.drain()
+        writer.close()
+
+    async with await asyncio.start_unix_server(serve, tmp_path / "s"):
+        await loader(f"unix://{tmp_path}/s").tag("x/kept:1", name)
+    assert heads[0].startswith(f"POST /images/x/kept:1/tag?{query} HTTP/1.1\r\n".encode())
+
+
+async def test_names_that_are_refused(tmp_path: Path) -> None:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 404 Not Found\r\nContent-Length: 18\r\n\r\n")
+        writer.write(b'{"message":"gone"}')
+        await writer.drain()
+        writer.close()
+
+    async with await asyncio.start_unix_server(serve, tmp_path / "s"):
+        with pytest.raises(OutputError, match="does not name an image a:1") as caught:
+            await loader(f"unix://{tmp_path}/s").tag("x", "a:1")
+    assert caught.value.detail == "gone"
+    with pytest.raises(OutputError, match="broke off while it named an image a:1"):
+        await loader(f"unix://{tmp_path}/none").tag("x", "a:1")
+
+
+@pytest.mark.parametrize(
+    ("body", "removed"),
+    [('{"RepoTags":[]}', True), ('{"RepoTags":null}', True), ('{"RepoTags":["a:1"]}', False)],
+)
+async def test_only_what_has_no_name_is_discarded(tmp_path: Path, body: str, removed: bool) -> None:
+    heads: list[bytes] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        heads.append(await reader.readuntil(b"\r\n\r\n"))
+        writer.write(f"HTTP/1.1 200 OK\r\nContent-Length: {len(body)}\r\n\r\n{body}".encode())
+        await writer.drain()
+        writer.close()
+
+    async with await asyncio.start_unix_server(serve, tmp_path / "s"):
+        await loader(f"unix://{tmp_path}/s").discard("sha256:1")
+    assert [head.split()[:2] for head in heads] == [
+        [b"GET", b"/images/sha256:1/json"],
+        *([[b"DELETE", b"/images/sha256:1"]] if removed else []),
+    ]
+    with pytest.raises(NodeError, match="broke off"):
+        await loader(f"unix://{tmp_path}/none").discard("sha256:1")
+
+
 async def test_over_tcp(archive: Path) -> None:
     docker = FakeDocker()
     server = await asyncio.start_server(docker.serve, "127.0.0.1", 0)

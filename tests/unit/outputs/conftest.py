@@ -54,19 +54,46 @@ class Loader:
 
 
 @dataclass(slots=True)
+class ImageStore:
+    """A docker daemon's image store that has but names."""
+
+    by_digest: bool
+    images: dict[str, str] = field(default_factory=dict[str, str])
+    fails: bool = False
+
+    async def save(self, name: str, archive: Path) -> None:
+        raise NotImplementedError
+
+    async def tag(self, name: str, other: str) -> None:
+        if self.fails:
+            raise OutputError("docker names nothing")
+        self.images[other] = self.images[name]
+
+    async def remove(self, name: str) -> None:
+        del self.images[name]
+
+    async def discard(self, name: str) -> None:
+        raise NotImplementedError
+
+
+@dataclass(slots=True)
 class Desk:
     registry: RegistryClient
     workspace: Path
-    images: Loader | None = None
+    load: Loader | None = None
+    store: ImageStore | None = None
     stores: tuple[NodeName, ...] = ()
     stdout: list[bytes] = field(default_factory=list)
     is_broken: bool = False
 
     def loader(self) -> Loader | None:
-        return self.images
+        return self.load
 
     def keeps_images(self, node: NodeName) -> bool:
         return node in self.stores
+
+    def images(self, node: NodeName) -> ImageStore | None:
+        return self.store if node in self.stores else None
 
     async def write_stdout(self, file: Path) -> None:
         if self.is_broken:
@@ -83,8 +110,8 @@ class Bench:
         self.options: dict[str, Any] = {}
 
     def with_loader(self) -> Loader:
-        self.desk.images = Loader()
-        return self.desk.images
+        self.desk.load = Loader()
+        return self.desk.load
 
     async def forget(self) -> None:
         """Let the desk's client know nothing about what was pushed so far."""

@@ -15,6 +15,7 @@ from bakex.model.outputs import Output
 from bakex.model.result import SaveImage, StoreImage
 from bakex.oci.validate import validate_layout
 from bakex.outputs.docker import is_kept, loadable
+from tests.unit.outputs.conftest import ImageStore
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -61,6 +62,45 @@ async def test_a_kept_image_is_reported(bench: Bench) -> None:
     [publication] = await (await bench.finish(target, DOCKER)).publish()
     assert (publication.kind, publication.place) == ("docker", NAME)
     assert list(publication.platforms) == ["linux/amd64"]
+
+
+async def test_an_image_gets_its_names_at_the_end(bench: Bench) -> None:
+    target = bench.target(tags=("app:1", "app:2"))
+    bench.desk.stores = (bench.cells(target)[0].node,)
+    store = bench.desk.store = ImageStore(by_digest=True)
+    assert bench.requests(target, DOCKER) == [StoreImage(names=())]
+    finished = await bench.finish(target, DOCKER)
+    store.images[str(finished.root and finished.root.digest)] = "image"
+    await finished.publish()
+    assert store.images[NAME] == store.images[NAME.replace(":1", ":2")] == "image"
+
+
+async def test_without_digests_an_image_has_a_passing_name(bench: Bench) -> None:
+    target = bench.target(tags=("app:1", "app:2"))
+    bench.desk.stores = (bench.cells(target)[0].node,)
+    store = bench.desk.store = ImageStore(by_digest=False)
+    [request] = bench.requests(target, DOCKER)
+    assert isinstance(request, StoreImage)
+    [name] = request.names
+    assert name.startswith("bakex.invalid/kept:")
+    assert bench.requests(target, DOCKER) == [request]
+    store.images[name] = "image"
+    finished = await bench.assemble(target, DOCKER, [None])
+    store.fails = True
+    with pytest.raises(OutputError):
+        await finished.publish()
+    store.fails = False
+    for _ in range(2):
+        found = await finished.publish()
+        assert [place.place for place in found] == [NAME, NAME.replace(":1", ":2")]
+    assert store.images == dict.fromkeys([NAME, NAME.replace(":1", ":2")], "image")
+
+
+def test_an_image_without_names_needs_no_other(bench: Bench) -> None:
+    target = bench.target()
+    bench.desk.stores = (bench.cells(target)[0].node,)
+    bench.desk.store = ImageStore(by_digest=False)
+    assert bench.requests(target, DOCKER) == [StoreImage(names=())]
 
 
 async def test_a_node_that_says_nothing_is_reported_by_its_name(bench: Bench) -> None:
