@@ -18,7 +18,7 @@ from bakex.engines.buildkit import layouts
 from bakex.errors import SessionError, UnsupportedAttributeError
 from bakex.model.caches import CacheEntry
 from bakex.model.node import Feature
-from bakex.model.platform import named, split_platforms
+from bakex.model.platform import Platform, meant, split_platforms
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
     from bakex.config import Settings
     from bakex.model.node import NodeInfo
-    from bakex.model.platform import Platform
     from bakex.model.target import Target
 
 # type of the entry -> its attribute that tells one cache from another
@@ -49,11 +48,13 @@ class Caches:
 
     Attributes:
         directories: Directories of local caches, by the text that names them in the entries.
+        suffix: What the names of this platform's caches end with, see `suffix_of`.
     """
 
     imports: tuple[CacheEntry, ...] = ()
     exports: tuple[CacheEntry, ...] = ()
     directories: Mapping[str, Path] = field(default_factory=dict[str, "Path"])
+    suffix: str = ""
 
     @property
     def frontend_attr(self) -> str:
@@ -80,7 +81,7 @@ def translate(
         UnsupportedAttributeError: The node cannot write such a cache.
         SessionError: A local cache lacks its directory's name, or is malformed.
     """
-    suffix = suffix_of(target, platform)
+    suffix = suffix_of(target, platform, Platform.parse(settings.machine))
     directories: dict[str, Path] = {}
     imports: list[CacheEntry] = []
     for entry in target.cache_from:
@@ -103,7 +104,9 @@ def translate(
             exports.append(_without(entry, "tag", "reset"))
         else:
             exports.extend(_filled(_named(entry, suffix), settings))
-    return Caches(imports=tuple(imports), exports=tuple(exports), directories=directories)
+    return Caches(
+        imports=tuple(imports), exports=tuple(exports), directories=directories, suffix=suffix
+    )
 
 
 def tag_of(entry: CacheEntry, suffix: str = "") -> str:
@@ -111,11 +114,18 @@ def tag_of(entry: CacheEntry, suffix: str = "") -> str:
     return (entry.attrs.get("tag") or "latest") + suffix
 
 
-def suffix_of(target: Target, platform: Platform | None) -> str:
-    """Return what the names of a platform's caches end with; empty for a target's first one."""
+def suffix_of(target: Target, platform: Platform | None, machine: Platform) -> str:
+    """Return what the names of a platform's caches end with; empty for a target's first one.
+
+    Args:
+        target: Whose caches.
+        platform: The one that is built; None for a target that has only one.
+        machine: What ``local`` and an operating system alone stand for.
+    """
     words = split_platforms(target.platforms)
-    first = named(words[0]) if platform is not None and len(words) > 1 else None
-    return "" if first in {None, platform} else "-" + str(platform).replace("/", "-")
+    if platform is None or len(words) < 2 or meant(words[0], machine) == platform:
+        return ""
+    return "-" + str(platform).replace("/", "-")
 
 
 def _named(entry: CacheEntry, suffix: str) -> CacheEntry:

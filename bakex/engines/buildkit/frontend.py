@@ -124,6 +124,7 @@ def _compose(draft: Draft, inputs: Mapping[str, LinkedContent | Graph]) -> Recip
         dirs=sources.dirs,
         layouts=sources.layouts,
         cache_dirs=cached.directories,
+        cache_suffix=cached.suffix,
         secrets=draft.secrets,
         ssh=draft.ssh,
         uploads=sources.uploads,

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from bakex._util.atomic import write_file
 from bakex.engines.buildkit import exports, solve
 from bakex.engines.buildkit.archive import unpack
-from bakex.engines.buildkit.caches import suffix_of, tag_of
+from bakex.engines.buildkit.caches import tag_of
 from bakex.engines.buildkit.errors import explain
 from bakex.engines.buildkit.registries import hosts
 from bakex.engines.buildkit.sessions import Offer
@@ -229,11 +229,10 @@ def _offer(job: Job, files: Mapping[int, TreeTarget | TarTarget]) -> Offer:
 async def _name_caches(job: Job, response: Mapping[str, str]) -> None:
     """Enter the caches that were written into the index of their directories."""
     manifest = exports.cache_manifest(response)
-    suffix = suffix_of(job.cell.target, job.cell.platform)
     for entry in job.cell.target.cache_to:
         if entry.type == "local" and manifest is not None:
             directory = job.recipe.cache_dirs[entry.attrs["dest"]]
-            await OciLayout(directory).tag(manifest, tag_of(entry, suffix))
+            await OciLayout(directory).tag(manifest, tag_of(entry, job.recipe.cache_suffix))
 
 
 async def _image(

@@ -30,6 +30,7 @@ class Recipe:
         dirs: Local directories by the name under which the frontend asks for them.
         layouts: OCI layout directories by the id under which blobs are asked for.
         cache_dirs: Directories of local caches, by the text that names them in the request.
+        cache_suffix: What the names of this platform's caches end with.
         secrets: Secrets by id.
         ssh: SSH agents by id.
         uploads: Archives that the daemon fetches from the session, by id.
@@ -47,6 +48,7 @@ class Recipe:
     dirs: Mapping[str, LocalDir] = field(default_factory=dict[str, "LocalDir"])
     layouts: Mapping[str, Path] = field(default_factory=dict[str, "Path"])
     cache_dirs: Mapping[str, Path] = field(default_factory=dict[str, "Path"])
+    cache_suffix: str = ""
     secrets: Mapping[str, Secret] = field(default_factory=dict[str, "Secret"])
     ssh: Mapping[str, Ssh] = field(default_factory=dict[str, "Ssh"])
     uploads: Mapping[str, Path] = field(default_factory=dict[str, "Path"])

@@ -156,10 +156,23 @@ def test_names_that_stay_what_they_are(make_info: MakeInfo, settings: Settings) 
         (entry("registry", ref="a@sha256:0"), BOTH),
         (entry("registry", ref="a:c"), ("linux/arm/v7",)),
         (entry("registry", ref="a:c"), ()),
-        (entry("registry", ref="a:c"), ("local", "linux/arm/v7")),
     ):
         target = Target(name="t", platforms=platforms, cache_to=(given,))
         assert translate(target, make_info(), settings, arm).exports == (given,)
+
+
+@pytest.mark.parametrize("first", ["local", "linux"])
+def test_the_machines_own_platform_is_the_first_one(
+    make_info: MakeInfo, settings: Settings, first: str
+) -> None:
+    settings = replace(settings, machine="linux/arm64")
+    given = entry("local", dest="cache")
+    target = Target(name="t", platforms=(first, "linux/arm/v7"), cache_to=(given,))
+    suffixes = [
+        translate(target, make_info(), settings, Platform.parse(text)).suffix
+        for text in ("linux/arm64", "linux/arm/v7")
+    ]
+    assert suffixes == ["", "-linux-arm-v7"]
 
 
 async def test_a_local_cache_of_several_platforms(make_info: MakeInfo, settings: Settings) -> None:

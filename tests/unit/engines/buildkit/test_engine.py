@@ -37,7 +37,7 @@ from bakex.model.secrets import Secret
 from bakex.oci.layout import OciLayout
 from bakex.oci.memory import MemoryStore
 from bakex.session.filesync.packets import encode_bytes
-from bakex.testing.buildkitd import CAPABILITIES, failure
+from bakex.testing.buildkitd import CAPABILITIES, FakeBuildkitd, failure
 from bakex.testing.clock import ManualClock
 from bakex.testing.fakes import EventRecorder
 from bakex.testing.images import put_attested
@@ -50,7 +50,7 @@ if TYPE_CHECKING:
     from bakex.interfaces import Credentials
     from bakex.model.result import ExportRequest
     from bakex.model.upkeep import HistoryBlob
-    from bakex.testing.buildkitd import Build, FakeBuildkitd
+    from bakex.testing.buildkitd import Build
     from tests.unit.engines.buildkit.conftest import MakeCell, UnixDialer
 
 MANIFEST = b'{"schemaVersion":2}'
@@ -405,6 +405,29 @@ async def test_a_daemon_that_dies_is_named(
             await engine.build(make_cell(), [], {}, events)
     with pytest.raises(DialError):
         await engine.build(make_cell(), [], {}, events)
+
+
+async def test_a_daemon_that_is_started_again_is_used_over_new_connections(
+    daemon: FakeBuildkitd, engine: BuildkitEngine, make_cell: MakeCell, events: EventRecorder
+) -> None:
+    async def die(build: Build) -> Mapping[str, str]:
+        await daemon.kill()
+        return {}
+
+    daemon.script = die
+    with pytest.raises(NodeLostError):
+        await engine.build(make_cell(), [], {}, events)
+    with pytest.raises(DialError):
+        await engine.probe()
+    await engine.aclose()
+    async with FakeBuildkitd(daemon.path) as again:
+        await engine.probe()
+        await engine.build(make_cell(), [], {}, events)
+        assert (len(again.builds), again.opened) == (1, 1)
+        # One that is there all the time is dialled anew as well.
+        await engine.aclose()
+        await engine.build(make_cell(), [], {}, events)
+        assert (len(again.builds), again.opened) == (2, 2)
 
 
 async def test_cancelling_one_cell_leaves_the_others_alone(

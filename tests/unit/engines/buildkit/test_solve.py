@@ -174,6 +174,34 @@ async def test_cancelling_stops_the_daemon_and_hears_of_it(
     assert fold.failed == ""
 
 
+async def test_cancelling_tells_the_daemon_before_it_waits_for_anything(
+    daemon: FakeBuildkitd, control: Control, fold: StatusFold, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(solve, "_CANCELLED_S", 60.0)
+    running = asyncio.Event()
+
+    async def script(build: Build) -> Mapping[str, str]:
+        build.emit(step("a"))
+        # The status goes on although the solve has ended.
+        monkeypatch.setattr(build.updates, "put_nowait", lambda _: None)
+        running.set()
+        await asyncio.Event().wait()
+        return {}
+
+    daemon.script = script
+    async with asyncio.timeout(30), asyncio.TaskGroup() as group:
+        task = group.create_task(solve.run(control, request(), fold))
+        await running.wait()
+        task.cancel()
+        await daemon.builds[0].stopped.wait()
+        assert daemon.builds[0].cancelled
+        assert not task.done()
+        monkeypatch.undo()
+        daemon.builds[0].updates.put_nowait(None)
+        await asyncio.wait([task])
+    assert task.cancelled()
+
+
 async def test_cancelling_does_not_wait_for_ever(
     daemon: FakeBuildkitd, control: Control, fold: StatusFold, monkeypatch: pytest.MonkeyPatch
 ) -> None:
