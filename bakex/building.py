@@ -69,7 +69,7 @@ class Engine(Protocol):
         ...
 
     async def aclose(self) -> None:
-        """Drop the connections; safe to repeat."""
+        """Drop the connections; safe to repeat. A later call opens new ones."""
         ...
 
 

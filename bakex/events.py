@@ -50,12 +50,14 @@ class CellStarted:
 
     Attributes:
         attempt: 1 for the first time.
+        beside: Where an earlier attempt goes on meanwhile; None if none does. `RaceEnded` follows.
     """
 
     at: datetime
     cell: CellId
     node: NodeName
     attempt: int = 1
+    beside: NodeName | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,8 +77,29 @@ class CellRetried:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RaceEnded:
+    """Of two attempts at a cell at the same time, one does not count; all depends on the other.
+
+    Attributes:
+        attempt: The one that does not count.
+        node: Where that was.
+        reason: Why, in a line.
+        left: Where the other one is.
+        since: When that had begun.
+    """
+
+    at: datetime
+    cell: CellId
+    attempt: int
+    node: NodeName
+    reason: str
+    left: NodeName
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NodeLost:
-    """A node can run nothing any more; what it had to do goes to others, if there are any.
+    """A node can run nothing; what it had to do goes to others, if there are any.
 
     Attributes:
         reason: Why, in a line.
@@ -85,6 +108,14 @@ class NodeLost:
     at: datetime
     node: NodeName
     reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeReturned:
+    """A node that was lost answers again, and takes part again."""
+
+    at: datetime
+    node: NodeName
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -224,7 +255,9 @@ Event = (
     | PlanReady
     | CellStarted
     | CellRetried
+    | RaceEnded
     | NodeLost
+    | NodeReturned
     | StepChanged
     | TransferMoved
     | LogWritten

@@ -123,6 +123,7 @@ class Attr:
             what becomes of the result as a whole.
         compose: The key of a compose file that means the same; empty if there is none.
         extension: Whether it is bakex's own.
+        values: The texts that there are; empty for any.
         example: The attribute as it may stand in a bake file, for the reference page.
         doc: One sentence for the reference page and the schema.
     """
@@ -140,6 +141,7 @@ class Attr:
     per_platform: bool = False
     compose: str = ""
     extension: bool = False
+    values: tuple[str, ...] = ()
     example: str = ""
     doc: str
 

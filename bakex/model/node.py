@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 
 NodeName = NewType("NodeName", str)
 
+_USUAL_SLOTS = 8
+_USUAL_PROCESSORS = 4  # where nothing is known
+
 
 class Wire(StrEnum):
     """How BuildKit's API is reached once a byte stream is open."""
@@ -52,7 +55,7 @@ class Terms:
 
     Attributes:
         labels: What targets may ask for; nothing that a daemon says.
-        max_jobs: Cells at once; 0 for the executor's own number.
+        max_jobs: Cells at once; 0 for the usual number (`NodeInfo.slots`).
         weight: Its share of the work among nodes that do as well; 1 for a usual one.
         only: The platforms that it is used for, in order; empty for all that it builds.
     """
@@ -114,6 +117,7 @@ class NodeInfo:
         labels: The worker's labels, such as the host-gateway address; not those of its terms.
         version: As reported; for people only.
         machine: What its processor is: the platform that the daemon lists first.
+        processors: How many it has; 0 if that is not known.
     """
 
     endpoint: Endpoint
@@ -122,6 +126,7 @@ class NodeInfo:
     labels: Mapping[str, str] = field(default_factory=dict[str, str])
     version: str = ""
     machine: Platform | None = None
+    processors: int = 0
 
     @property
     def name(self) -> NodeName:
@@ -132,3 +137,18 @@ class NodeInfo:
     def terms(self) -> Terms:
         """How its builder uses it: labels, how many cells at once, weight, which platforms."""
         return self.endpoint.terms
+
+    @property
+    def slots(self) -> int:
+        """Cells at once at most; BuildKit schedules their steps itself."""
+        return self.terms.max_jobs or _USUAL_SLOTS
+
+    @property
+    def parallel(self) -> int:
+        """Cells at once of which none is expected to be slower than alone."""
+        return min(self.slots, self.processors or self.terms.max_jobs or _USUAL_PROCESSORS)
+
+    @property
+    def ease(self) -> int:
+        """Cells at once while other nodes have less to do; one may be waiting for the network."""
+        return self.terms.max_jobs or min(self.slots, self.parallel + 1)

@@ -42,6 +42,8 @@ class Cell:
         why: Why it is to be built on that node, in a few words.
         timeout_s: The longest that an attempt may take; 0 for no limit.
         retries: How often it is tried again when one of its own steps fails.
+        patience_s: For how long it waits for its node, which has most of it in its cache, before
+            another one takes it over.
     """
 
     id: CellId
@@ -57,11 +59,16 @@ class Cell:
     why: str = ""
     timeout_s: float = 0.0
     retries: int = 0
+    patience_s: float = 0.0
 
     @property
     def platform(self) -> Platform:
         """The platform that is built."""
         return self.id.platform
+
+    def speed_on(self, node: NodeName) -> Speed:
+        """Return how a node builds it: its own, or one of the others that may."""
+        return dict(self.alternatives).get(node, self.speed)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -33,6 +33,8 @@ class RunPolicy:
         stall_s: The longest that a cell may give no sign of life; 0 for no limit.
         attempts: How often a cell is tried at most when its nodes fail.
         emulation: When nodes that emulate are taken.
+        speculate: Begin a cell that is emulated and takes long on a native node as well, when one
+            has nothing else to do; the first to finish counts.
     """
 
     jobs: int = 0
@@ -41,6 +43,7 @@ class RunPolicy:
     stall_s: float = 0.0
     attempts: int = 3
     emulation: Emulation = Emulation.FALLBACK
+    speculate: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -252,6 +252,7 @@ class Target:
         name="verify", shape=_STRING, merge=_REPLACE, set_name="verify",
         per_platform=True,
         extension=True,
+        values=("off", "entrypoint", "bin", "full"),
         example='verify = "full"',
         doc="Which files must fit their platform: off, entrypoint, bin (the default) or full.",
     ).field(None)  # fmt: skip

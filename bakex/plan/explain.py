@@ -48,6 +48,7 @@ def _cell(cell: Cell, requested: Collection[str]) -> dict[str, object]:
         "seconds": round(cell.priority, 3),
         "after": [str(other) for other in cell.after],
         "direct": sorted(str(other) for other in cell.direct),
+        "content": sorted(str(other) for other in _handed(cell)),
         "gates": [str(other) for other in cell.gates],
         "tags": list(target.tags),
         "outputs": [output.type for output in target.output],
@@ -81,8 +82,20 @@ def _how(cell: Cell) -> str:
     if count := len(cell.alternatives):
         parts.append(f"{count} {'other' if count == 1 else 'others'} could")
     if cell.after:
-        parts.append("after " + ", ".join(str(other) for other in cell.after))
+        parts.append("after " + ", ".join(_before(cell, other) for other in cell.after))
     return "; ".join(parts)
+
+
+def _before(cell: Cell, other: CellId) -> str:
+    """Return a cell that comes before another one, and how that one gets its result, if it does."""
+    if other in cell.direct:
+        return f"{other} (directly)"
+    return f"{other} (by content)" if other in _handed(cell) else str(other)
+
+
+def _handed(cell: Cell) -> set[CellId]:
+    """Return the linked cells whose content goes through the client."""
+    return {base for _, base in cell.links} - cell.direct
 
 
 def _destinations(plan: Plan) -> list[str]:

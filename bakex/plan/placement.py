@@ -3,9 +3,12 @@
 * The longest chain of work goes first: a cell's priority is what it, and the longest chain of cells
   after it, are expected to take.
 * A cell goes where it would be done first, given what was placed before it; among equal nodes, to
-  the one with the least to do. Cells that run on a node at the same time slow each other down.
+  the one with the least to do. A node gets done at once as many cells as it has processors: more of
+  them would share these, and be done no sooner than one after the other.
 * A node that built it last time has most of its steps in the cache; one where what it links to is
   built needs no copy of that. Both count as time saved, so that neither is worth a long queue.
+  Whether the steps are in the cache in truth is not known: for so long as they might be, but no
+  longer, others leave the cell to that node (`Place.patience_s`).
 * Native nodes go before emulating ones, unless emulation is allowed beside them.
 
 What is known of the past decides how long something takes; what never ran takes as long as the
@@ -15,7 +18,7 @@ average, and if nothing ever ran, everything takes the same.
 from __future__ import annotations
 
 import heapq
-from bisect import bisect_right, insort
+from bisect import insort
 from dataclasses import dataclass, field
 from statistics import fmean
 from typing import TYPE_CHECKING
@@ -31,11 +34,10 @@ if TYPE_CHECKING:
 
     Able = tuple[tuple[NodeName, Speed], ...]
 
-USUAL_SLOTS = 8  # cells at once on one node; BuildKit schedules their steps itself
 _UNKNOWN_S = 1.0  # of everything, if nothing ever ran
 _LEAST_S = 0.05  # what is quick because it was cached is not free of charge
 _CACHED = 0.3  # of the time, where it was built last
-_CROWDED = 0.5  # of the time, on top, for each cell that runs beside it: half of it is computing
+_PATIENCE_S = 2.0  # the longest that others leave a cell to the node that built it last
 _APART = 1.0  # of the time, on top, for each base that is built elsewhere
 _GATE_APART = 4.0  # the same for gates, which should meet the result where it was made
 _EMULATED = 10.0  # times slower, as a rule
@@ -49,6 +51,11 @@ class Past:
     seconds: float
     speed: Speed = Speed.NATIVE
 
+    @property
+    def natively_s(self) -> float:
+        """What it takes on a native node that is as fast, as a rule."""
+        return self.seconds if self.speed is Speed.NATIVE else self.seconds / _EMULATED
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wish:
@@ -61,6 +68,7 @@ class Wish:
         is_gate: It judges the results of those.
         labels: What its node must have, in words; empty for nothing.
         past: How it went the last time.
+        cached: It may use what was built then.
     """
 
     id: CellId
@@ -69,6 +77,12 @@ class Wish:
     is_gate: bool = False
     labels: str = ""
     past: Past | None = None
+    cached: bool = True
+
+    @property
+    def last(self) -> NodeName | None:
+        """Where most of it is in the cache."""
+        return self.past.node if self.past and self.cached else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +93,7 @@ class Place:
         alternatives: Where else it may go: native nodes before emulating ones.
         priority: Seconds; see the module.
         why: In a few words.
+        patience_s: For how long it is left to that node when others are idle.
     """
 
     node: NodeName
@@ -86,6 +101,7 @@ class Place:
     alternatives: Able
     priority: float
     why: str
+    patience_s: float = 0.0
 
 
 @dataclass(slots=True)
@@ -93,7 +109,7 @@ class _Queue:
     """What a node has to do.
 
     Attributes:
-        free: When each of its slots will be free, the first one first.
+        free: When each of its processors will be free, the first one first.
         work: The seconds of all that it got.
     """
 
@@ -103,10 +119,7 @@ class _Queue:
 
     def end(self, ready: float, seconds: float) -> float:
         """Return when something would be done that could begin at `ready`."""
-        free = self.free
-        begin = max(ready, free[0])
-        beside = len(free) - bisect_right(free, begin)
-        return begin + seconds * (1 + _CROWDED * beside)
+        return max(ready, self.free[0]) + seconds
 
     def add(self, end: float, seconds: float) -> None:
         self.free.pop(0)
@@ -177,6 +190,7 @@ class _Placement:
             alternatives=choice.besides(node),
             priority=self.priorities[wish.id],
             why=why if speed is Speed.NATIVE else _emulated(choice, wish, why),
+            patience_s=min(_PATIENCE_S, seconds / _CACHED - seconds) if wish.last == node else 0.0,
         )
         self.ends[wish.id] = end = queue.end(ready, seconds)
         queue.add(end, seconds)
@@ -185,13 +199,13 @@ class _Placement:
         seconds = self.seconds[wish.id] / self.queues[node].weight
         if speed is not Speed.NATIVE:
             seconds *= _EMULATED
-        return seconds * _CACHED if wish.past and wish.past.node == node else seconds
+        return seconds * _CACHED if wish.last == node else seconds
 
     def _why(self, wish: Wish, node: NodeName, choice: _Choice, bases: Collection[NodeName]) -> str:
         if len(choice.first) == 1:
             kind = "node" if len(wish.able) == 1 else "native node"
             return f"the only {kind} with {wish.labels}" if wish.labels else f"the only {kind}"
-        if wish.past and wish.past.node == node:
+        if wish.last == node:
             return "built here before"
         if node in bases:
             return "what it uses is here"
@@ -224,10 +238,7 @@ def place(
     }
     priorities = _priorities(wishes, usual)
     placement = _Placement(
-        queues={
-            node.name: _Queue(node.terms.weight, [0.0] * (node.terms.max_jobs or USUAL_SLOTS))
-            for node in nodes
-        },
+        queues={node.name: _Queue(node.terms.weight, [0.0] * node.parallel) for node in nodes},
         seconds=seconds,
         usual=usual,
         priorities=priorities,
@@ -263,8 +274,7 @@ def _expected(wishes: Sequence[Wish], weights: Mapping[NodeName, int]) -> dict[C
 
 
 def _measured(past: Past, weights: Mapping[NodeName, int]) -> float:
-    seconds = past.seconds * weights.get(past.node, 1)
-    return max(seconds if past.speed is Speed.NATIVE else seconds / _EMULATED, _LEAST_S)
+    return max(past.natively_s * weights.get(past.node, 1), _LEAST_S)
 
 
 def _priorities(wishes: Sequence[Wish], seconds: Mapping[CellId, float]) -> dict[CellId, float]:

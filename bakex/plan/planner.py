@@ -99,6 +99,7 @@ def plan(
             is_gate=draft.is_gate,
             labels=spelled(draft.target.node),
             past=past.get(draft.id),
+            cached=not draft.target.no_cache,
         )
         for draft in drafts
     ]
@@ -158,6 +159,7 @@ def _cell(
         why=found.why,
         timeout_s=parse_duration(target.timeout) if target.timeout else 0.0,
         retries=int(target.retries or 0),
+        patience_s=found.patience_s,
     )
 
 

@@ -7,7 +7,10 @@
 * A loss is no failure: the cells of a node that is lost are built on others, and a cell whose
   attempt broke off is tried again, `RunPolicy.attempts` times in all. A step that fails is tried
   again only if its target asks for it (`Cell.retries`).
-* A node that builds is asked for signs of life; one that hangs is lost as if it had died.
+* A node that builds is asked for signs of life; one that hangs is lost as if it had died. A lost
+  node that answers again takes part again, unless that has happened to it too often.
+* With `RunPolicy.speculate`, a cell that is emulated and takes long is tried on a free native node
+  as well (`bakex.run.race`); the attempt that ends first counts, and the other one is stopped.
 * A result that others build on is kept by its node until they have ended.
 * Cancelling `execute` cancels every running build and waits for the engines to confirm.
 """
@@ -15,10 +18,9 @@
 from __future__ import annotations
 
 import asyncio
-import random
 from collections import Counter
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from bakex.errors import (
@@ -30,52 +32,27 @@ from bakex.errors import (
     StalledError,
     StepFailedError,
 )
-from bakex.events import CellFinished, CellRetried, CellStarted, NodeLost
+from bakex.events import CellFinished, CellRetried, CellStarted, NodeLost, NodeReturned
 from bakex.model.plan import Broken, Built
 from bakex.model.running import Execution, RunPolicy
-from bakex.run.attempt import Attempt
+from bakex.run.attempt import Attempt, pause_s
 from bakex.run.dispatch import Dispatch
-from bakex.run.watch import EVERY_S, SILENT, TICK_S, Limits, silence
+from bakex.run.race import Races
+from bakex.run.verdict import given_up, no_node
+from bakex.run.watch import TICK_S, Limits, Vigil, silence
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping, Sequence
+    from collections.abc import Mapping
 
-    from bakex.building import Engine, KeptResult, LinkedContent
+    from bakex.building import Engine, KeptResult
     from bakex.events import EventSink
     from bakex.interfaces import Clock
     from bakex.model.node import NodeName
     from bakex.model.plan import Cell, CellId, Plan
-    from bakex.model.result import CellResult, ExportRequest
+    from bakex.model.result import CellResult
+    from bakex.run.work import Work
 
-DEFAULT_SLOTS = 8  # cells at once on one node; BuildKit schedules their steps itself
-_PAUSE_S = 1.0  # before the second attempt where the node is still there; doubles
-_LONGEST_PAUSE_S = 20.0
-
-
-async def _nothing(_cell: Cell, _result: CellResult) -> None:
-    """Follow from a cell in most runs."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Work:
-    """What the executor is told about the cells beside the plan.
-
-    Attributes:
-        exports: Cell -> what its node must hand over.
-        link: Makes the content of a finished cell usable by another one.
-        tolerates: Whether the others go on although a cell failed with that error.
-        finished: What follows from the result of a cell; the cell is not done before, and fails
-            with it.
-        slots: Cells at once on one node.
-        limits: The same for nodes that have a number of their own.
-    """
-
-    exports: Callable[[Cell], Sequence[ExportRequest]]
-    link: Callable[[CellResult], LinkedContent]
-    tolerates: Callable[[Cell, BakexError], bool] = lambda _cell, _error: False
-    finished: Callable[[Cell, CellResult], Awaitable[None]] = _nothing
-    slots: int = DEFAULT_SLOTS
-    limits: Mapping[NodeName, int] = field(default_factory=dict["NodeName", int])
+_MOST_LOSSES = 3  # of one node; then it is left alone
 
 
 async def execute(
@@ -120,8 +97,11 @@ class _Run:
         self._clock = clock
         self._policy = policy
         slots = {name: work.limits.get(name, work.slots) for name in engines}
-        self._dispatch = Dispatch(plan.cells, slots, total=policy.jobs)
+        self._dispatch = Dispatch(
+            plan.cells, slots, total=policy.jobs, ease=work.ease, now=clock.monotonic
+        )
         self._limits = Limits(policy, clock)
+        self._races = Races(work.exports, work.natively, clock)
         self._changed = asyncio.Event()
         self._cells = {cell.id: cell for cell in plan.cells}
         self._waiting = dict(self._cells)  # those without a verdict
@@ -134,6 +114,7 @@ class _Run:
         self._kept: dict[CellId, KeptResult] = {}
         self._released: dict[CellId, asyncio.Event] = {}
         self._lost: dict[NodeName, str] = {}
+        self._losses: Counter[NodeName] = Counter()
         self._failures: dict[CellId, BakexError] = {}
         self._has_failed = False
         self._stop = False
@@ -143,6 +124,7 @@ class _Run:
             async with asyncio.TaskGroup() as group:
                 watchers = [group.create_task(self._watch(name)) for name in self._engines]
                 watchers.append(group.create_task(self._keep_time()))
+                watchers.append(group.create_task(self._speculate(group)))
                 await self._schedule(group)
                 for watcher in watchers:
                     watcher.cancel()
@@ -167,14 +149,10 @@ class _Run:
         while self._waiting:
             self._changed.clear()
             for cell, node in self._dispatch.start():
-                here = replace(cell, node=node, speed=self._dispatch.speed(cell, node))
-                number = len(self._broken.get(cell.id, ())) + 1
-                own = Attempt(here, number, self._events, self._clock)
-                self._attempts[node].add(own)
-                own.run_in(group.create_task(self._attempt(own), name=str(cell.id)))
+                self._begin(group, cell, node)
             for cell in self._dispatch.stranded():
                 if not self._stop:
-                    self._fail(cell, self._no_node(cell))
+                    self._fail(cell, no_node(cell, self._lost))
             if self._stop:
                 raise _StopError
             if self._waiting:
@@ -182,11 +160,36 @@ class _Run:
 
     # ---------------------------------------------------------------- one attempt
 
+    def _begin(
+        self, group: asyncio.TaskGroup, cell: Cell, node: NodeName, first: Attempt | None = None
+    ) -> None:
+        """Begin an attempt that has its slot; beside a first one, if there is one."""
+        here = replace(cell, node=node, speed=self._dispatch.speed(cell, node))
+        number = self._count(cell) + (0 if first is None else 1)
+        own = Attempt(here, number, self._events, self._clock)
+        if first is not None:
+            self._races.begin(first, own)
+        self._attempts[node].add(own)
+        self._events.emit(
+            CellStarted(
+                at=self._clock.now(),
+                cell=cell.id,
+                node=node,
+                attempt=number,
+                beside=None if first is None else first.cell.node,
+            )
+        )
+        group.create_task(self._attempt(own), name=str(cell.id))
+
+    def _count(self, cell: Cell) -> int:
+        """Return how many attempts there will have been if the one that runs is the last."""
+        return len(self._broken.get(cell.id, ())) + 1
+
     async def _attempt(self, own: Attempt) -> None:
-        cell, at = own.cell, self._clock.now()
-        self._events.emit(CellStarted(at=at, cell=cell.id, node=cell.node, attempt=own.number))
+        cell = own.cell
         try:
             try:
+                own.begin()
                 await self._build(own)
             except (asyncio.CancelledError, BakexError) as caught:
                 error = own.close(caught)
@@ -197,12 +200,18 @@ class _Run:
         finally:
             own.is_open = False
             self._attempts[cell.node].discard(own)
+            if own.is_dropped:
+                self._dispatch.freed(cell.node)
             self._changed.set()
 
     async def _build(self, own: Attempt) -> None:
         async with AsyncExitStack() as keeping:
             result = await self._result(own, keeping)
+            if own.is_dropped:
+                return
             own.is_open = False
+            if own.rival is not None:
+                self._drop(own.rival, f"{own.cell.node} was done first")
             try:
                 await self._work.finished(own.cell, result)
             except BakexError as error:
@@ -239,6 +248,8 @@ class _Run:
         """Try a cell again whose attempt came to nothing, or give it up."""
         cell = own.cell
         is_loss = await self._is_loss(cell.node, error)
+        if own.is_settled:  # meanwhile its rival was done
+            return
         losses = own.number - self._faults[cell.id]
         if is_loss:
             is_last = losses >= self._policy.attempts
@@ -246,15 +257,18 @@ class _Run:
             self._faults[cell.id] += 1
             may_repeat = isinstance(error, StepFailedError)
             is_last = not may_repeat or self._faults[cell.id] > cell.retries
-        if is_loss and not is_last and cell.node not in self._lost:
-            await self._clock.sleep(_pause_s(losses))
+        lost = f"lost: {self._lost[cell.node]}" if cell.node in self._lost else ""
+        reason = lost if is_loss and lost else error.summary
+        if own.rival is not None:
+            self._drop(own, reason)
+            return
+        if is_loss and not is_last and not lost:
+            await self._clock.sleep(pause_s(losses))
         if cell.id not in self._waiting:  # meanwhile it was found out that it cannot be built
             self._dispatch.failed(cell.id)
         elif is_last:
-            self._fail(cell, self._final(own, error))
+            self._fail(cell, given_up(cell, self._broken.get(cell.id, ()), error))
         else:
-            lost = f"lost: {self._lost[cell.node]}" if cell.node in self._lost else ""
-            reason = lost if is_loss and lost else error.summary
             self._broken.setdefault(cell.id, []).append(Broken(node=cell.node, reason=reason))
             at, count = self._clock.now(), own.number
             self._events.emit(
@@ -274,21 +288,14 @@ class _Run:
                 self._lose(node, gone)
         return is_loss or node in self._lost
 
-    def _final(self, own: Attempt, error: BakexError) -> BakexError:
-        """Return what is to be said of a cell that is given up with its last attempt."""
-        cell = own.cell
-        broken = self._broken.get(cell.id)
-        if not broken:
-            return error
-        tries = [f"attempt {n}, {one.node}: {one.reason}" for n, one in enumerate(broken, 1)]
-        if not isinstance(error, NodeError):
-            error.detail = "\n".join(filter(None, [error.detail, *tries]))
-            return error
-        return NodeLostError(
-            f"{cell.id}: given up after {own.number} attempts",
-            detail="\n".join([*tries, f"attempt {own.number}, {cell.node}: {error.summary}"]),
-            hint=error.hint,
-        )
+    def _drop(self, own: Attempt, reason: str) -> None:
+        """Have the rival of an attempt decide alone what becomes of the cell."""
+        cell, other = own.cell, own.drop()
+        self._broken.setdefault(cell.id, []).append(Broken(node=cell.node, reason=reason))
+        self._dispatch.dropped(cell.id, cell.node)
+        self._events.emit(self._races.end(own, other, reason))
+        own.evict(StalledError(reason))
+        other.release()
 
     # ---------------------------------------------------------------- verdicts
 
@@ -300,7 +307,7 @@ class _Run:
             node=cell.node,
             speed=cell.speed,
             seconds=self._clock.monotonic() - own.started,
-            attempts=own.number,
+            attempts=self._count(cell),
             broken=tuple(self._broken.get(cell.id, ())),
         )
         self._judged(cell)
@@ -335,6 +342,7 @@ class _Run:
         if node in self._lost:
             return
         self._lost[node] = error.summary
+        self._losses[node] += 1
         self._events.emit(NodeLost(at=self._clock.now(), node=node, reason=error.summary))
         for cell in self._dispatch.lost(node):
             # Its content stays in `_results`, for those who use that and nothing of the node.
@@ -344,37 +352,37 @@ class _Run:
             attempt.evict(NodeLostError(f"{node} was lost", detail=error.summary))
         self._changed.set()
 
-    def _no_node(self, cell: Cell) -> BakexError:
-        able = {cell.node, *(name for name, _ in cell.alternatives)}
-        lost = [f"{name} was lost: {why}" for name, why in self._lost.items() if name in able]
-        return NodeLostError(
-            f"{cell.id}: no node is left that builds {cell.platform}",
-            detail="\n".join(lost),
-            hint="bring a node back and bake again: finished steps are cached",
-        )
-
     async def _watch(self, name: NodeName) -> None:
-        silent = 0
-        while name not in self._lost:
-            await self._clock.sleep(EVERY_S)
-            asked = self._clock.monotonic()
-            gone = await silence(self._engines[name]) if self._attempts[name] else None
-            # A node that is too busy to answer may still have news of its cells.
-            heard = any(one.last > max(asked, one.started) for one in self._attempts[name])
-            silent = silent + 1 if gone and not heard else 0
-            if gone is not None and silent >= SILENT:
-                self._lose(name, gone)
+        vigil = Vigil(self._engines[name], self._attempts[name], self._clock)
+        while self._losses[name] < _MOST_LOSSES:
+            if name not in self._lost:
+                gone = await vigil.gone()
+                if gone is not None:
+                    self._lose(name, gone)
+            elif await vigil.is_back():
+                del self._lost[name]
+                self._dispatch.back(name)
+                self._events.emit(NodeReturned(at=self._clock.now(), node=name))
+                self._changed.set()
+
+    async def _speculate(self, group: asyncio.TaskGroup) -> None:
+        while self._policy.speculate:
+            await self._clock.sleep(TICK_S)
+            for first in self._races.due(self._running()):
+                node = self._dispatch.second(first.cell.id)
+                if node is not None:
+                    self._begin(group, first.cell, node, first)
 
     async def _keep_time(self) -> None:
-        while self._limits.are_set(self._plan.cells):
+        patient = any(cell.patience_s for cell in self._plan.cells)
+        while patient or self._limits.are_set(self._plan.cells):
             await self._clock.sleep(TICK_S)
-            for attempt in [one for there in self._attempts.values() for one in there]:
+            if patient:
+                self._changed.set()
+            for attempt in self._running():
                 over = None if attempt.is_settled else self._limits.passed(attempt)
                 if over is not None:
                     attempt.evict(over)
 
-
-def _pause_s(losses: int) -> float:
-    """Return how long to wait where a node is still there; spread, so that not all come at once."""
-    spread = random.uniform(0.5, 1)  # noqa: S311 - no secret
-    return min(_PAUSE_S * 2.0 ** (losses - 1), _LONGEST_PAUSE_S) * spread
+    def _running(self) -> list[Attempt]:
+        return [one for there in self._attempts.values() for one in there]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from bakex.errors import BakexError, BuildTimeoutError, StalledError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
 
     from bakex.building import Engine
     from bakex.interfaces import Clock
@@ -20,6 +20,8 @@ EVERY_S = 8.0  # between two questions to a node that builds
 ANSWER_S = 5.0  # the longest wait for an answer
 # A node that is silent this often is lost: within 30 s, with the above.
 SILENT = 2
+RETURN_S = 5.0  # before a lost node is asked for the first time; doubles
+LONGEST_RETURN_S = 60.0
 TICK_S = 1.0  # how exactly time limits are kept
 
 
@@ -38,6 +40,48 @@ async def silence(engine: Engine) -> BakexError | None:
     except BakexError as error:
         return error
     return None
+
+
+class Vigil:
+    """Asks one node, as long as it builds, whether it is there; and when it is lost, if it is back.
+
+    Args:
+        engine: The node.
+        attempts: What runs there; changes as it goes on.
+        clock: Says when to ask.
+    """
+
+    def __init__(self, engine: Engine, attempts: Collection[Attempt], clock: Clock) -> None:
+        self._engine = engine
+        self._attempts = attempts
+        self._clock = clock
+        self._silent = 0
+        self._pause_s = RETURN_S
+
+    async def gone(self) -> BakexError | None:
+        """Ask after a while; return why the node is to be given up, or None if it is not."""
+        await self._clock.sleep(EVERY_S)
+        asked = self._clock.monotonic()
+        error = await silence(self._engine) if self._attempts else None
+        # A node that is too busy to answer may still have news of its cells.
+        heard = any(one.last > max(asked, one.started) for one in self._attempts)
+        self._silent = self._silent + 1 if error and not heard else 0
+        return error if self._silent >= SILENT else None
+
+    async def is_back(self) -> bool:
+        """Ask a lost node after a while, which is longer each time; return whether it answers.
+
+        It is asked over a new connection: one that a network has forgotten never works again.
+        """
+        await self._clock.sleep(self._pause_s)
+        if self._attempts:  # they are being stopped
+            return False
+        await self._engine.aclose()
+        if await silence(self._engine) is not None:
+            self._pause_s = min(2 * self._pause_s, LONGEST_RETURN_S)
+            return False
+        self._silent, self._pause_s = 0, RETURN_S
+        return True
 
 
 class Limits:

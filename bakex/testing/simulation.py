@@ -16,6 +16,7 @@ from __future__ import annotations
 import asyncio
 import math
 import selectors
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -39,6 +40,8 @@ if TYPE_CHECKING:
 _T = TypeVar("_T")
 _EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 _NEVER = math.inf
+_FAR_S = 1e12  # for who cannot wait for ever
+_TINY_S = 1e-6
 
 
 class _Jumping(selectors.DefaultSelector):
@@ -100,7 +103,8 @@ class LoopClock:
 class Machine(KeepingEngine):
     """A node that works for as long as it is told (`bakex.building.Engine`).
 
-    Times are those of the loop, in seconds.
+    Times are those of the loop, in seconds. If it is known how many processors the node has
+    (`NodeInfo.processors`), its cells share them: each computes all the time, with one at most.
 
     Attributes:
         seconds: How long a cell takes on a usual machine, natively.
@@ -131,6 +135,7 @@ class Machine(KeepingEngine):
     running: int = 0
     most: int = 0
     busy_s: float = 0.0
+    _changed: asyncio.Event = field(default_factory=asyncio.Event, init=False, repr=False)
 
     async def probe(self) -> NodeInfo:
         """Answer, if the machine is there and well.
@@ -157,22 +162,45 @@ class Machine(KeepingEngine):
         del inputs, events
         start = asyncio.get_running_loop().time()
         self.began.append(cell.id)
-        self.running += 1
+        self._count(1)
         self.most = max(self.most, self.running)
         factor = self.emulation if cell.speed is Speed.EMULATED else 1.0
         seconds = self.seconds(cell) * self.pace * factor
         try:
             if self.breaks(cell):
-                await self._live(seconds / 2)
+                await self._compute(seconds / 2)
                 raise NodeLostError(f"lost the connection to {self.info.name}")
-            await self._live(seconds)
+            await self._compute(seconds)
             if self.fails(cell):
                 raise StepFailedError(f"{cell.id}: a step failed")
         finally:
-            self.running -= 1
+            self._count(-1)
             self.busy_s += asyncio.get_running_loop().time() - start
         self.done.append(cell.id)
         return CellResult(cell=cell.id, exports=(None,) * len(exports))
+
+    def _count(self, change: int) -> None:
+        """Take note of how many cells share the processors from now on."""
+        self.running += change
+        self._changed.set()
+        self._changed = asyncio.Event()
+
+    async def _compute(self, seconds: float) -> None:
+        """Let so many seconds of computing pass."""
+        if not self.info.processors:
+            await self._live(seconds)
+            return
+        time = asyncio.get_running_loop().time
+        left = seconds
+        while left > _TINY_S:
+            await self._live(0.0)
+            begun = time()
+            pace = min(1.0, self.info.processors / self.running)
+            events = (at for at in (self.dies_s, self.hangs_s) if at > begun)
+            with suppress(TimeoutError):
+                async with asyncio.timeout_at(min(begun + left / pace, *events, _FAR_S)):
+                    await self._changed.wait()
+            left -= (time() - begun) * pace
 
     async def _live(self, seconds: float) -> None:
         """Let time pass, as far as there is any for this machine."""

@@ -34,7 +34,7 @@ target "default" {
 # The program is the machine's own; whoever runs it does not look at the platform.
 DOCKERFILE = """\
 FROM scratch
-ARG TARGETARCH
+ARG TARGETARCH NAME
 COPY busybox-$TARGETARCH /busybox
 RUN ["/busybox", "sh", "-c", "/busybox sleep SECONDS; echo built on $TARGETARCH"]
 """
@@ -183,7 +183,7 @@ def test_a_daemon_that_hangs_in_mid_build(project: Path, doomed: Dockerd) -> Non
 
 def test_when_all_daemons_are_lost(project: Path, doomed: Dockerd) -> None:
     write(project, 60)
-    with baking(project, "--builder", "alone") as bake:
+    with baking(project, "--builder", "alone", "--result", "result.json") as bake:
         bake.until(RUNNING)
         os.kill(pid(doomed), signal.SIGKILL)
         code = bake.end()
@@ -191,3 +191,82 @@ def test_when_all_daemons_are_lost(project: Path, doomed: Dockerd) -> None:
     assert re.search(r"no node is left that builds linux/(arm|amd)64", bake.text)
     assert "arm-1 was lost: " in bake.text
     assert not (project / "out.tar").exists()
+    record = json.loads((project / "result.json").read_bytes())
+    assert (record["kind"], record["state"]) == ("bakex.result", "failed")
+    assert (record["requested"], record["publications"]) == (["default"], [])
+    cells = {cell["platform"]: cell for cell in record["cells"]}
+    assert cells.keys() == {"linux/amd64", "linux/arm64"}
+    # The first one that is given up ends the run.
+    assert sorted(cell["state"] for cell in cells.values()) == ["cancelled", "failed"]
+    for cell in cells.values():
+        assert [attempt["node"] for attempt in cell["attempts"]] == ["arm-1"]
+        assert (cell["pushed"], cell["complete"]) == ([], False)
+    (failed,) = [cell for cell in cells.values() if cell["state"] == "failed"]
+    assert "no node is left that builds" in failed["error"]
+    assert failed["attempts"][0]["reason"].startswith("lost: ")
+
+
+PAIR = """\
+builders:
+  pair:
+    nodes:
+      arm-1: {endpoint: 'docker+DOOMED', platforms: [linux/arm64], max-jobs: 1}
+      arm-2: {endpoint: 'docker+LEFT', platforms: [linux/arm64], max-jobs: 1}
+"""
+TWO = """\
+group "default" { targets = ["one", "two"] }
+target "each" {
+  name      = n
+  matrix    = { n = ["one", "two"] }
+  platforms = ["linux/arm64"]
+  output    = ["type=oci,dest=${n}.tar"]
+  network   = "none"
+  args      = { NAME = n }
+}
+"""
+
+
+@contextmanager
+def killed_and_started(daemon: Dockerd) -> Iterator[None]:
+    """Kill a daemon, and start it again as it was, at the same socket."""
+    number = pid(daemon)
+    words, variables = (
+        Path(f"/proc/{number}/{name}").read_bytes().split(b"\0")[:-1]
+        for name in ("cmdline", "environ")
+    )
+    os.kill(number, signal.SIGKILL)
+    (daemon.socket.parent / "pid").unlink()
+    with (daemon.home / "log").open("ab") as log:
+        process = subprocess.Popen(
+            words,
+            env=dict(item.split(b"=", 1) for item in variables),
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+        )
+    try:
+        yield
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def test_a_daemon_that_is_started_again_takes_part_again(
+    project: Path, dockerd: Dockerd, doomed: Dockerd
+) -> None:
+    text = PAIR.replace("LEFT", dockerd.address).replace("DOOMED", doomed.address)
+    (project / "bakex.yaml").write_text(text)
+    (project / "docker-bake.hcl").write_text(TWO)
+    write(project, 20)
+    with baking(project, "--builder", "pair", "--result", "result.json") as bake:
+        for _ in range(2):
+            bake.until(r"\[(one|two) linux/arm64 .*RUN")
+        with killed_and_started(doomed):
+            bake.until("node arm-1 is lost: ")
+            bake.until("node arm-1 is back")
+            code = bake.end()
+    assert code == 0, bake.text
+    cells = json.loads((project / "result.json").read_bytes())["cells"]
+    tried = sorted([one["node"] for one in cell["attempts"]] for cell in cells)
+    # What it had lost waited for the other one, which was busy.
+    assert tried == [["arm-1", "arm-1"], ["arm-2"]]

@@ -38,8 +38,8 @@ def test_the_table_says_where_how_and_whereto() -> None:
         "TARGET  PLATFORM     NODE  HOW",
         "base    linux/amd64  big   native: the only node",
         "base    linux/arm64  big   emulated: no native node",
-        "app     linux/amd64  big   native: the only node; after base@linux/amd64",
-        "app     linux/arm64  big   emulated: no native node; after base@linux/arm64",
+        "app     linux/amd64  big   native: the only node; after base@linux/amd64 (directly)",
+        "app     linux/arm64  big   emulated: no native node; after base@linux/arm64 (directly)",
         "",
         "app: push to r.example/app:1",
         "app: push to r.example/app:1",
@@ -51,6 +51,19 @@ def test_the_table_says_where_how_and_whereto() -> None:
         "",
         "node big: unix:///nowhere/big.sock",
     ]
+
+
+def test_links_between_nodes_go_by_content() -> None:
+    base = Target(name="base", platforms=("linux/arm64",))
+    app = Target(name="app", platforms=("linux/amd64",), contexts={"b": "target:base"})
+    nodes = [fake_node("one"), fake_node("two", native=("linux/arm64",))]
+    made = plan({"base": base, "app": app}, ["app"], nodes, AMD)
+    cell = made.cells[-1]
+    assert (cell.direct, len(cell.links)) == (frozenset(), 1)
+    assert "; after base@linux/arm64 (by content)" in text(made, nodes)
+    cells = document(made, nodes)["cells"]
+    assert isinstance(cells, list)
+    assert (cells[-1]["direct"], cells[-1]["content"]) == ([], ["base@linux/arm64"])
 
 
 def test_a_push_without_tags_says_so() -> None:
@@ -68,7 +81,7 @@ def test_the_document_is_json_and_names_secrets_by_id_only() -> None:
     assert app["pushes"] == ["r.example/app:1"]
     assert (app["why"], app["alternatives"]) == ("the only node", 0)
     assert (app["timeoutSeconds"], app["retries"]) == (300.0, 1)
-    assert app["direct"] == ["base@linux/amd64"]
+    assert (app["direct"], app["content"]) == (["base@linux/amd64"], [])
     assert app["secrets"] == ["token"]
     assert app["outputs"] == ["registry", "image", "oci"]
 

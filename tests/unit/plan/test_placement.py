@@ -25,10 +25,11 @@ BOTH: Able = ((A, NATIVE), (B, NATIVE))
 MIXED: Able = ((A, EMULATED), (B, NATIVE))
 
 
-def node(name: str, *, jobs: int = 0, weight: int = 1) -> NodeInfo:
+def node(name: str, *, jobs: int = 0, weight: int = 1, processors: int = 0) -> NodeInfo:
     made = fake_node(name)
     terms = Terms(max_jobs=jobs, weight=weight)
-    return replace(made, endpoint=replace(made.endpoint, terms=terms))
+    endpoint = replace(made.endpoint, terms=terms)
+    return replace(made, endpoint=endpoint, processors=processors)
 
 
 NODES = [node("a"), node("b"), node("c")]
@@ -101,6 +102,36 @@ def test_it_does_not_queue_there_while_others_are_idle() -> None:
     past = Past(node=B, seconds=1.0)
     found = placed([wish(f"{n:02}", past=past) for n in range(12)], [node("a"), node("b", jobs=2)])
     assert set(where(found)) == {"a", "b"}
+
+
+def test_a_new_node_gets_a_share_of_what_another_one_has_in_its_cache() -> None:
+    nodes = [node("a", processors=1), node("b", processors=1)]
+    past = Past(node=A, seconds=10.0)
+    found = placed([wish(str(n), past=past) for n in range(8)], nodes)
+    assert sorted(where(found)) == list("aaaaaabb")
+    assert {(item.node, item.patience_s) for item in found.values()} == {(A, 2.0), (B, 0.0)}
+    assert {item.why for item in found.values()} == {"built here before", "free", "done first here"}
+
+
+def test_what_is_built_without_cache_goes_anywhere() -> None:
+    nodes = [node("a", processors=1), node("b", processors=1)]
+    past = Past(node=A, seconds=10.0)
+    found = placed([replace(wish(str(n), past=past), cached=False) for n in range(8)], nodes)
+    assert where(found) == "abababab"
+    assert {item.patience_s for item in found.values()} == {0.0}
+    assert {item.priority for item in found.values()} == {10.0}
+
+
+def test_others_are_patient_for_as_long_as_the_cache_may_save() -> None:
+    found = placed([wish("x", past=Past(node=A, seconds=1.0))])
+    assert round(found["x"].patience_s, 3) == 0.7
+
+
+def test_processors_are_a_share_too() -> None:
+    nodes = [node("a", processors=6), node("b", processors=2), node("c", jobs=2, processors=64)]
+    able: Able = ((A, NATIVE), (B, NATIVE), (C, NATIVE))
+    found = where(placed([wish(f"{n:02}", able) for n in range(20)], nodes))
+    assert [found.count(name) for name in "abc"] == [12, 4, 4]
 
 
 def test_what_is_linked_stays_together_unless_load_says_otherwise() -> None:

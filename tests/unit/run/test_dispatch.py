@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -126,6 +127,101 @@ def test_another_attempt() -> None:
     alone.start()
     alone.again(cid("x"), elsewhere=True)
     assert started(alone) == ["x:a"]
+
+
+def test_another_attempt_is_made_where_it_is_native() -> None:
+    """A node that emulates is no better than the one where the attempt broke off."""
+    one = cell("x", others=[(B, EMULATED)])
+    dispatch = Dispatch([one], {A: 1, B: 1})
+    dispatch.start()
+    dispatch.again(cid("x"), elsewhere=True)
+    assert started(dispatch) == ["x:a"]
+    dispatch.lost(A)
+    dispatch.again(cid("x"), elsewhere=True)
+    assert started(dispatch) == ["x:b"]
+    dispatch.back(A)
+    dispatch.again(cid("x"), elsewhere=True)
+    assert started(dispatch) == ["x:a"]
+
+
+def test_another_attempt_stays_native_where_the_plan_had_it_emulated() -> None:
+    one = cell("x", speed=EMULATED, others=[(B, NATIVE)])
+    dispatch = Dispatch([cell("w", priority=1), one], {A: 1, B: 1})
+    assert started(dispatch) == ["w:a", "x:b"]
+    dispatch.done(cid("w"))
+    dispatch.again(cid("x"), elsewhere=True)
+    assert started(dispatch) == ["x:b"]
+
+
+def test_a_node_that_is_back_takes_over_what_waits() -> None:
+    cells = [cell(name, others=[(B, NATIVE)]) for name in "xyz"]
+    dispatch = Dispatch(cells, {A: 1, B: 1})
+    assert started(dispatch) == ["x:a", "y:b"]
+    dispatch.lost(A)
+    dispatch.again(cid("x"))
+    assert not dispatch.start()
+    dispatch.back(A)
+    assert not dispatch.is_lost(A)
+    assert started(dispatch) == ["x:a"]
+
+
+SLOW = cell("x", speed=EMULATED, others=[(B, NATIVE), (C, EMULATED)])
+
+
+def test_a_cell_that_is_emulated_gets_a_second_slot() -> None:
+    dispatch = Dispatch([SLOW, cell("y", B), cell("z", B, after="y")], {A: 1, B: 1, C: 1})
+    assert started(dispatch) == ["x:a", "y:b"]
+    assert dispatch.second(cid("x")) is None
+    dispatch.done(cid("y"))
+    # What waits for the node goes first.
+    assert dispatch.second(cid("x")) is None
+    assert started(dispatch) == ["z:b"]
+    dispatch.done(cid("z"))
+    assert dispatch.second(cid("x")) == B
+    assert dispatch.second(cid("x")) is None
+
+
+@pytest.mark.parametrize(("drop", "left"), [(A, B), (B, A)])
+def test_one_of_two_attempts_counts(drop: NodeName, left: NodeName) -> None:
+    cells = [SLOW, cell("y", B), cell("v", A, after="x"), cell("w", B, after="x")]
+    dispatch = Dispatch(cells, {A: 1, B: 1, C: 1}, total=2)
+    dispatch.start()
+    dispatch.done(cid("y"))
+    assert dispatch.second(cid("x")) == B
+    dispatch.dropped(cid("x"), drop)
+    assert dispatch.running == {cid("x"): left}
+    dispatch.done(cid("x"))
+    # The slot of the other one is taken until that has ended.
+    (first,) = started(dispatch)
+    assert first in {"v:a", "w:b"}
+    assert not first.endswith(f":{drop}")
+    dispatch.freed(drop)
+    assert len(dispatch.start()) == 1
+
+
+@pytest.mark.parametrize(
+    ("cells", "total"),
+    [
+        ([cell("x", others=[(B, NATIVE)]), cell("y", B)], 0),
+        ([cell("x", speed=EMULATED, others=[(C, EMULATED)]), cell("y", B)], 0),
+        ([SLOW, cell("y", B), cell("u", A, speed=EMULATED, direct="x")], 0),
+        ([SLOW, cell("y", B)], 1),
+    ],
+    ids=["is native", "no native node", "has to stay where it is", "the total is reached"],
+)
+def test_no_second_slot(cells: list[Cell], total: int) -> None:
+    dispatch = Dispatch(cells, {A: 1, B: 1, C: 1}, total=total)
+    dispatch.start()
+    if not total:
+        dispatch.done(cid("y"))
+    assert dispatch.second(cid("x")) is None
+
+
+def test_no_second_slot_on_a_node_that_was_lost() -> None:
+    dispatch = Dispatch([SLOW], {A: 1, B: 1, C: 1})
+    dispatch.lost(B)
+    assert started(dispatch) == ["x:a"]
+    assert dispatch.second(cid("x")) is None
 
 
 def test_a_lost_node_gets_nothing_and_others_take_its_cells() -> None:
@@ -348,3 +444,55 @@ def test_whatever_happens_each_cell_ends_once_and_no_bound_is_passed(
         happen(one)
         life.go()
     assert set(life.ended) == {one.id for one in plan[0]}
+
+
+def test_beyond_ease_a_node_starts_only_what_nobody_else_would() -> None:
+    shared = [cell(name, others=[(B, NATIVE)]) for name in "uvwx"]
+    own = [cell("y"), cell("z", others=[(B, EMULATED)])]
+    dispatch = Dispatch([*shared, *own], {A: 8, B: 8}, ease={A: 1, B: 1})
+    assert started(dispatch) == ["u:a", "y:a", "z:a", "v:b"]
+    # The other one is done, and takes over what has been left to it.
+    dispatch.done(cid("v"))
+    assert started(dispatch) == ["w:b"]
+    dispatch.done(cid("u"))
+    assert not started(dispatch)
+    for name in "yz":
+        dispatch.done(cid(name))
+    assert started(dispatch) == ["x:a"]
+
+
+def test_nothing_is_left_to_a_node_that_is_lost() -> None:
+    cells = [cell(name, others=[(B, NATIVE)]) for name in "uvwx"]
+    dispatch = Dispatch(cells, {A: 3, B: 3}, ease={A: 1, B: 1})
+    assert started(dispatch) == ["u:a", "v:b"]
+    dispatch.lost(B)
+    assert started(dispatch) == ["w:a", "x:a"]
+    dispatch.again(cid("v"))
+    dispatch.done(cid("u"))
+    assert started(dispatch) == ["v:a"]
+    dispatch.back(B)
+    dispatch.again(cid("x"))
+    dispatch.again(cid("w"))
+    assert started(dispatch) == ["w:b"]
+
+
+def test_what_is_cached_is_left_to_its_node_for_a_while() -> None:
+    time_s = 100.0
+    cells = [cell(name, others=[(B, NATIVE)]) for name in "xyz"]
+    cells = [replace(cells[0], patience_s=5), replace(cells[1], patience_s=5), cells[2]]
+    dispatch = Dispatch(cells, {A: 1, B: 1}, now=lambda: time_s)
+    assert started(dispatch) == ["x:a", "z:b"]
+    dispatch.done(cid("z"))
+    assert not dispatch.start()
+    time_s = 104.9
+    assert not dispatch.start()
+    time_s = 105.0
+    assert started(dispatch) == ["y:b"]
+
+
+def test_it_waits_for_no_node_but_its_own() -> None:
+    cells = [replace(cell(n, others=[(B, NATIVE), (C, NATIVE)]), patience_s=5) for n in "xyz"]
+    dispatch = Dispatch(cells, {A: 1, B: 1, C: 1})
+    assert started(dispatch) == ["x:a"]
+    dispatch.lost(A)
+    assert started(dispatch) == ["y:b", "z:c"]

@@ -15,7 +15,8 @@ from bakex.model.platform import Platform
 from bakex.model.result import SaveTree
 from bakex.model.target import Target
 from bakex.plan.planner import plan
-from bakex.run.executor import Work, execute
+from bakex.run.executor import execute
+from bakex.run.work import Work
 from bakex.testing.clock import ManualClock
 from bakex.testing.fakes import EventRecorder, FakeEngine, FakeKept, fake_node
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -16,13 +18,22 @@ from bakex.errors import (
     StalledError,
     StepFailedError,
 )
-from bakex.events import CellFinished, CellRetried, CellStarted, NodeLost, WarningRaised
+from bakex.events import (
+    CellFinished,
+    CellRetried,
+    CellStarted,
+    NodeLost,
+    NodeReturned,
+    RaceEnded,
+    WarningRaised,
+)
 from bakex.model.node import NodeName, Speed
 from bakex.model.plan import Broken, Cell, CellId, Plan
 from bakex.model.platform import Platform
 from bakex.model.running import RunPolicy
 from bakex.model.target import Target
-from bakex.run.executor import Work, execute
+from bakex.run.executor import execute
+from bakex.run.work import Work
 from bakex.testing.fakes import EventRecorder, fake_node
 from bakex.testing.simulation import LoopClock, Machine, simulate
 
@@ -70,8 +81,18 @@ class Farm:
         self.events = EventRecorder()
         self.work = Work(exports=lambda _: (), link=lambda result: result, slots=slots)  # type: ignore[arg-type, return-value]
         self.ended_s = 0.0
+        self.later: dict[float, Callable[[], object]] = {}
 
-    async def _run(self, policy: RunPolicy) -> Execution:
+    def outages(self, machine: Machine, *times: float) -> None:
+        """Have a machine die at the first time, be back at the second, die at the third ..."""
+        machine.dies_s, *times_left = times
+        ends = [*times_left[1::2], math.inf]
+        for back, end in zip(times_left[::2], ends, strict=False):
+            self.later[back] = partial(setattr, machine, "dies_s", end)
+
+    async def carry_out(self, policy: RunPolicy) -> Execution:
+        for moment, act in self.later.items():
+            asyncio.get_running_loop().call_at(moment, act)
         try:
             return await execute(
                 self.plan, self.machines, self.work, self.events, LoopClock(), policy
@@ -83,13 +104,13 @@ class Farm:
             assert not rest, "tasks are left over"
 
     def run(self, **policy: Any) -> dict[str, Built]:
-        done = simulate(self._run(RunPolicy(**policy)))
+        done = simulate(self.carry_out(RunPolicy(**policy)))
         assert done.results.keys() == done.built.keys()
         return {cell.target: built for cell, built in done.built.items()}
 
     def fail(self, **policy: Any) -> RunFailedError:
         with pytest.raises(RunFailedError) as caught:
-            simulate(self._run(RunPolicy(**policy)))
+            simulate(self.carry_out(RunPolicy(**policy)))
         return caught.value
 
     def told(self, *kinds: type) -> list[str]:
@@ -106,6 +127,10 @@ def _told(event: object, kinds: tuple[type, ...]) -> str:
             return f"{event.cell.target} {event.attempt} on {event.node}: {event.reason}"
         case NodeLost():
             return f"lost {event.node}: {event.reason}"
+        case NodeReturned():
+            return f"back {event.node}"
+        case RaceEnded():
+            return f"{event.cell.target} on {event.left}, not {event.node}: {event.reason}"
         case CellFinished():
             ways = {
                 event.cancelled: "cancelled",
@@ -211,7 +236,7 @@ def test_a_node_that_has_news_of_its_cells_is_not_lost() -> None:
     async def deaf() -> Any:
         await asyncio.sleep(1e9)
 
-    farm.machines[A] = _with(farm.a, build=busy, probe=deaf)
+    farm.machines[A] = altered(farm.a, build=busy, probe=deaf)
     assert farm.run()["x"].node == A
     farm.a.seconds = lambda _: 100.0
     assert farm.run()["x"].node == A
@@ -223,7 +248,7 @@ async def _talk(events: Any) -> None:
         events.emit(WarningRaised(at=LoopClock().now(), cell=None, diagnostic=None))  # type: ignore[arg-type]
 
 
-def _with(machine: Machine, **methods: Callable[..., Coroutine[Any, Any, Any]]) -> Machine:
+def altered(machine: Machine, **methods: Callable[..., Coroutine[Any, Any, Any]]) -> Machine:
     """Return a machine that does some things otherwise."""
     kind = type("Special", (Machine,), {k: staticmethod(m) for k, m in methods.items()})
     special: Machine = kind(info=machine.info, seconds=machine.seconds)
@@ -307,7 +332,7 @@ def test_what_takes_long_to_stop_does_not_run_twice_nor_hold_its_slot(*, can_be_
             await asyncio.sleep(20)
             raise
 
-    farm.machines[A] = _with(farm.a, build=slow_to_stop)
+    farm.machines[A] = altered(farm.a, build=slow_to_stop)
     farm.machines[A].dies_s = 12.0  # which is noticed when `y` breaks off, at 15 s
     farm.a.seconds = lambda cell: 10.0 if cell.id == cid("base") else 30.0
     farm.a.breaks = lambda cell: cell.id == cid("y")
@@ -353,7 +378,7 @@ def test_a_step_that_fails_because_its_daemon_ends_is_lost() -> None:
         await asyncio.sleep(0.1)
         return await silence()
 
-    special = _with(farm.a, probe=refuse)
+    special = altered(farm.a, probe=refuse)
     special.fails, special.dies_s = lambda _: True, 10.000001
     farm.machines[A] = special
     assert farm.run()["x"].node == B
@@ -366,7 +391,7 @@ def test_a_bug_in_an_engine_is_not_mistaken_for_a_failure() -> None:
         await asyncio.sleep(5)
         raise ZeroDivisionError
 
-    farm.machines[A] = _with(farm.a, build=broken)
+    farm.machines[A] = altered(farm.a, build=broken)
     with pytest.raises(ExceptionGroup) as caught:
         farm.run()
     assert caught.group_contains(ZeroDivisionError)
@@ -419,7 +444,7 @@ def test_signs_of_life_are_no_stall() -> None:
             talk.cancel()
         return result
 
-    farm.machines[A] = _with(farm.a, build=talking)
+    farm.machines[A] = altered(farm.a, build=talking)
     assert farm.run(stall_s=3)["x"].attempts == 1
 
 
@@ -474,7 +499,7 @@ def test_cancelled_from_outside_at_any_moment(moment: float) -> None:
 
     async def stopped() -> None:
         async with asyncio.timeout(moment):
-            await farm._run(RunPolicy(stall_s=50))
+            await farm.carry_out(RunPolicy(stall_s=50))
 
     with pytest.raises(TimeoutError):
         simulate(stopped())

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from random import Random
 from typing import TYPE_CHECKING
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -15,11 +16,14 @@ from bakex.errors import NodeError, RunFailedError
 from bakex.events import CellFinished, CellStarted
 from bakex.model.node import Feature, Terms
 from bakex.model.outputs import Output
+from bakex.model.plan import CellId
 from bakex.model.platform import Platform
 from bakex.model.running import RunPolicy
 from bakex.model.target import Target
+from bakex.plan.placement import Past
 from bakex.plan.planner import plan
-from bakex.run.executor import Work, execute
+from bakex.run.executor import execute
+from bakex.run.work import Work
 from bakex.testing.fakes import EventRecorder, fake_node
 from bakex.testing.simulation import LoopClock, Machine, simulate
 
@@ -27,7 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from bakex.model.node import NodeInfo
-    from bakex.model.plan import CellId, Plan
+    from bakex.model.plan import Cell, Plan
 
 AMD64 = Platform.parse("linux/amd64")
 KINDS = (
@@ -42,6 +46,12 @@ def node(name: str, kind: int = 2, *, jobs: int = 2, links: bool = True) -> Node
     features = made.features if links else made.features - {Feature.LINKS}
     endpoint = replace(made.endpoint, terms=Terms(max_jobs=jobs))
     return replace(made, endpoint=endpoint, features=features)
+
+
+def crowded(made: NodeInfo, processors: int) -> NodeInfo:
+    """Return a node with the usual number of slots, and with fewer processors."""
+    endpoint = replace(made.endpoint, terms=Terms())
+    return replace(made, endpoint=endpoint, processors=processors)
 
 
 def targets(uses: Mapping[str, Sequence[str]]) -> dict[str, Target]:
@@ -72,7 +82,8 @@ class Run:
             work = Work(
                 exports=lambda _: (),
                 link=lambda result: result,  # type: ignore[arg-type, return-value]
-                limits={one.info.name: one.info.terms.max_jobs for one in self.machines},
+                limits={one.info.name: one.info.slots for one in self.machines},
+                ease={one.info.name: one.info.ease for one in self.machines},
             )
             engines = {one.info.name: one for one in self.machines}
             try:
@@ -91,12 +102,24 @@ def random_run(dice: Random) -> Run:
         for n in range(dice.randint(1, 6))
     ]
     nodes.append(node("last", jobs=dice.randint(1, 3)))  # somebody builds everything
+    nodes = [
+        made if dice.random() < 0.6 else crowded(made, processors=dice.randint(1, 3))
+        for made in nodes
+    ]
     names = [f"t{n}" for n in range(dice.randint(1, 12))]
     uses = {
         name: dice.sample(names[:n], min(n, dice.choice([0, 0, 1, 2])))
         for n, name in enumerate(names)
     }
-    made = plan(targets(uses), names, nodes, AMD64)
+    past = {
+        CellId(name, Platform.parse(platform)): Past(
+            node=dice.choice(nodes).name, seconds=dice.uniform(0.1, 60)
+        )
+        for name in names
+        for platform in ("linux/amd64", "linux/arm64")
+        if dice.random() < 0.5
+    }
+    made = plan(targets(uses), names, nodes, AMD64, history=past)
     lengths = {cell.id: dice.uniform(0.1, 60) for cell in made.cells}
     trouble = dice.choice([0.0, 0.1, 0.4])
 
@@ -125,7 +148,7 @@ def test_whatever_fails_the_rules_hold(seed: int) -> None:
     run = random_run(Random(seed))
     run.go()
     for machine in run.machines:
-        assert machine.most <= machine.info.terms.max_jobs
+        assert machine.most <= machine.info.slots
         assert not machine.running
         assert not machine.kept
     verdicts: dict[CellId, str] = {}
@@ -185,3 +208,76 @@ def test_thousands_of_cells_on_a_hundred_nodes_of_which_a_tenth_is_lost() -> Non
     assert set(done) == {cell.id for cell in run.plan.cells}
     assert done.total() == 2000
     assert run.took_s <= 1.2 * (2000 * 60 / (2 * 90))
+
+
+def lone(name: str, processors: int = 1) -> NodeInfo:
+    return crowded(fake_node(name), processors)
+
+
+def single(names: Sequence[str]) -> dict[str, Target]:
+    """Return targets for one platform."""
+    made = targets(dict.fromkeys(names, ()))
+    return {name: replace(one, platforms=()) for name, one in made.items()}
+
+
+def moved(seconds: float, cached_s: float, *, cells: int = 8) -> Run:
+    """Return a run on two nodes with a processor each, of which one has built everything before."""
+    nodes = [lone("old"), lone("new")]
+    names = [f"t{n}" for n in range(cells)]
+    past = {CellId(name, AMD64): Past(node=nodes[0].name, seconds=seconds) for name in names}
+    planned = plan(single(names), names, nodes, AMD64, history=past)
+    old, new = (Machine(info=info, seconds=lambda _: seconds) for info in nodes)
+    old.pace = cached_s / seconds
+    return Run(plan=planned, machines=[old, new])
+
+
+def test_a_new_node_gets_its_share_of_what_has_changed() -> None:
+    run = moved(30.0, 30.0)
+    run.go()
+    assert run.took_s <= 1.05 * (8 * 30 / 2)
+
+
+def test_what_is_in_the_cache_is_left_there() -> None:
+    run = moved(30.0, 0.2, cells=40)
+    run.go()
+    # What the new node has begun must end; it does not go on like that.
+    assert len(run.machines[1].done) <= 10
+    assert len(run.machines[0].done) >= 30
+
+
+def test_processors_that_are_many_are_used() -> None:
+    nodes = [lone("big", 8), lone("small", 1)]
+    names = [f"t{n}" for n in range(18)]
+    run = Run(
+        plan=plan(single(names), names, nodes, AMD64),
+        machines=[Machine(info=info, seconds=lambda _: 10.0) for info in nodes],
+    )
+    run.go()
+    assert [len(one.done) for one in run.machines] == [16, 2]
+    assert run.took_s == 20.0
+
+
+@pytest.mark.parametrize("patient", [True, False])
+def test_who_is_done_first_leaves_to_others_what_they_have_in_their_caches(
+    *, patient: bool
+) -> None:
+    nodes = [lone("quick"), lone("slow")]
+    names = [f"t{n:02}" for n in range(20)]
+    past = {
+        CellId(name, AMD64): Past(node=nodes[n % 2].name, seconds=30.0)
+        for n, name in enumerate(names)
+    }
+    planned = plan(single(names), names, nodes, AMD64, history=past)
+    if not patient:
+        planned = replace(
+            planned, cells=tuple(replace(cell, patience_s=0.0) for cell in planned.cells)
+        )
+    cached = {"quick": 0.01, "slow": 0.15}
+
+    def seconds(cell: Cell) -> float:
+        return cached[cell.node] if planned.cell(cell.id).node == cell.node else 30.0
+
+    run = Run(plan=planned, machines=[Machine(info=info, seconds=seconds) for info in nodes])
+    run.go()
+    # In good time: the machines are through with what is cached after 0.1 and 1.5 s.
+    assert (run.took_s < 5) == patient

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import asyncio
 import time
+from contextlib import suppress
+from dataclasses import replace
 
 import pytest
 
@@ -92,3 +94,28 @@ def test_attempts_break_off_and_steps_fail() -> None:
         ended_s(machine(breaks=lambda _: True))
     with pytest.raises(StepFailedError):
         ended_s(machine(fails=lambda _: True))
+
+
+def test_cells_share_processors() -> None:
+    async def run(one: Machine) -> list[float]:
+        async def build(delay_s: float) -> None:
+            await asyncio.sleep(delay_s)
+            with suppress(DialError):
+                await one.build(CELL, (), {}, EventRecorder())
+            ends.append(LoopClock().monotonic())
+
+        ends: list[float] = []
+        async with asyncio.TaskGroup() as group:
+            for delay_s in (0, 0, 5):
+                group.create_task(build(delay_s))
+        return ends
+
+    def ends(**fields: object) -> list[float]:
+        one = machine(**fields)
+        one.info = replace(one.info, processors=2)
+        return simulate(run(one))
+
+    # 5 s alone, then three on two processors until the first two are done, after 7.5 s.
+    assert ends() == pytest.approx([12.5, 12.5, 17.5])
+    assert ends(dies_s=7) == [7, 7, 7]
+    assert ends(hangs_s=2, wakes_s=3) == pytest.approx([14, 14, 18])
