@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from bakex.cli.main import entry
+from bakex.cli.main import program
 
 if __name__ == "__main__":
-    sys.exit(entry())
+    sys.exit(program())

@@ -20,7 +20,6 @@ from bakex.outputs.ledger import Ledger
 from bakex.outputs.preflight import preflight
 from bakex.outputs.record import Record, held, place
 from bakex.outputs.tagging import Tagging
-from bakex.registry.client import RegistryClient
 from bakex.registry.credentials import DockerKeychain
 from bakex.run.clock import SystemClock
 
@@ -38,6 +37,7 @@ if TYPE_CHECKING:
     from bakex.model.reference import Reference
     from bakex.model.result import CellResult
     from bakex.outputs.preflight import Destination
+    from bakex.registry.client import RegistryClient
 
 _AT_ONCE = 8  # images that are checked at the same time
 
@@ -282,6 +282,8 @@ async def complete(
 @asynccontextmanager
 async def connection(settings: Settings) -> AsyncGenerator[tuple[RegistryClient, Clock], None]:
     """Give access to registries with the user's credentials, where no node is needed."""
+    from bakex.registry.client import RegistryClient  # noqa: PLC0415 - start-up budget of a bake
+
     clock = SystemClock()
     keychain = DockerKeychain(settings)
     client = RegistryClient(keychain=keychain, settings=settings, clock=clock)

@@ -103,6 +103,9 @@ def test_commands_load_only_what_they_need(project: Path, argv: list[str], never
         ("bakex", HEAVY | {"typer", "dataclasses", "bakex.config", "bakex.api"}),
         ("bakex.api.definition", HEAVY | {"typer", "bakex.events", "bakex.nodes"}),
         ("bakex.progress.stream", HEAVY | {"typer"}),
+        # All that a bake needs until it pushes, or hands an image to docker.
+        ("bakex.api.client", {"httpx", "rich", "docker", "yaml", "typer"} | ARTIFACTS),
+        ("bakex.nodes.docker_images", {"httpx"}),
         # What attaches loads oras; what finds and fetches does not.
         ("bakex.api.artifacts", ARTIFACTS | {"typer"}),
     ],

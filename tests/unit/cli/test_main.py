@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from bakex._version import __version__
-from bakex.cli.main import COMMANDS, entry
+from bakex.cli.main import COMMANDS, entry, program
 from bakex.errors import BuildError, InternalError, RunFailedError, StepFailedError
 from tests.unit.cli.conftest import FakeBackend
 
@@ -131,3 +131,16 @@ def test_garbage_is_collected_during_a_run_and_after_it(backend: FakeBackend) ->
     assert entry(["bake", "--progress", "quiet"], backend=looking) == 0
     assert (seen[0], seen[-1]) == (False, True)
     assert gc.isenabled()
+
+
+def test_the_program_ends_with_the_exit_code_and_collects_no_garbage_for_that(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ended: list[tuple[int, bool]] = []
+    monkeypatch.setattr("sys.argv", ["bakex", "--no-such-option"])
+    monkeypatch.setattr("bakex.cli.main.end", lambda code: ended.append((code, gc.isenabled())))
+    try:
+        assert program() == 2
+    finally:
+        gc.enable()
+    assert ended == [(2, False)]
