@@ -16,6 +16,7 @@ from bakex.api.desk import RunDesk
 from bakex.api.history import History
 from bakex.api.pinning import is_pinned
 from bakex.api.privileges import request
+from bakex.api.registries import Registries
 from bakex.api.remote import as_built
 from bakex.bake.entitlements import refusal
 from bakex.bake.validation import check_buildable
@@ -30,7 +31,6 @@ from bakex.model.running import Emulation, RunPolicy
 from bakex.nodes.discovery import image_loader
 from bakex.plan.order import links
 from bakex.plan.planner import plan as make_plan
-from bakex.registry.client import RegistryClient
 from bakex.registry.credentials import DockerKeychain
 from bakex.run.clock import SystemClock
 
@@ -90,7 +90,7 @@ class Client:
         clock = SystemClock()
         async with AsyncExitStack() as stack:
             keychain = DockerKeychain(settings)
-            registry = RegistryClient(keychain=keychain, settings=settings, clock=clock)
+            registry = Registries(keychain=keychain, settings=settings, clock=clock)
             stack.push_async_callback(registry.aclose)
             connector = Connector(
                 settings=settings,
@@ -164,7 +164,7 @@ class Client:
             registry=self._registry,
             workspace=Path(),
             loader=self._loader,
-            image_stores=image_stores(self.nodes),
+            image_stores=image_stores(self._nodes),
         )
         return make_plan(
             targets,
@@ -259,6 +259,6 @@ class Client:
 
     def _with_default(self, target: Target) -> Target:
         """Give a target without output the one that a docker user expects: its image store."""
-        if target.output or not image_stores(self.nodes):
+        if target.output or not image_stores(self._nodes):
             return target
         return evolve(target, {"output": (Output(type="docker"),)})

@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from functools import partial
@@ -20,6 +21,7 @@ from bakex.diagnostics import Diagnostic
 from bakex.engines.buildkit.engine import BuildkitEngine
 from bakex.errors import NodeError
 from bakex.events import NodeChosen, WarningRaised
+from bakex.model.node import Wire
 from bakex.nodes.dialers import dialer
 from bakex.nodes.discovery import candidates, docker_images
 from bakex.nodes.launcher import SystemLauncher
@@ -29,15 +31,17 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from bakex.building import Engine
-    from bakex.carriers import Way
+    from bakex.carriers import Launcher, Way
     from bakex.config import Settings
     from bakex.engines.buildkit.housekeeping import Housekeeping
     from bakex.events import EventSink
     from bakex.interfaces import Clock, Keychain, Registry
     from bakex.model.node import Endpoint, NodeInfo
     from bakex.nodes.discovery import Candidate, Candidates
+    from bakex.nodes.docker_images import DockerImages
 
 _AT_ONCE = 32  # nodes probed at the same time
+_EXTRA_S = 2.0  # for a question whose answer is only nice to have
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,7 +112,7 @@ class Connector:
                     return error
                 opened.push_async_callback(connected.aclose)
                 self._chosen(connected, "")
-                return connected
+                return await self._counted(connected) if len(choices) > 1 else connected
 
             jobs = [partial(attempt, choice) for choice in choices]
             outcomes = await concurrently(jobs, limit=_AT_ONCE)
@@ -178,6 +182,19 @@ class Connector:
             # Whatever carries the stream may know better why it ended.
             raise await way.explain(self._clock.now()) or error from None
 
+    async def _counted(self, connected: Connected) -> Connected:
+        """Return a node with the number of its processors, if docker tells it."""
+        docker = docker_of(connected.info.endpoint, self._launcher)
+        if docker is None:
+            return connected
+        try:
+            async with asyncio.timeout(_EXTRA_S):
+                found = (await docker.host()).get("NCPU")
+        except (NodeError, TimeoutError):  # the planner does without
+            return connected
+        count = found if isinstance(found, int) else 0
+        return replace(connected, info=replace(connected.info, processors=max(count, 0)))
+
     def _left_out(self, candidate: Candidate, error: NodeError) -> None:
         warning = Diagnostic(
             code="BX3511",
@@ -216,6 +233,19 @@ def places(settings: Settings, builder: str) -> Candidates:
         builder = builders.current()
         origin = "bakex builder use" if builder else ""
     return candidates(settings, builder, declared=builders.declared, origin=origin)
+
+
+def docker_of(endpoint: Endpoint, launcher: Launcher | None = None) -> DockerImages | None:
+    """Return the docker daemon that knows a node's machine; None if there is none.
+
+    That is the node itself, or the daemon that runs its container.
+    """
+    docker = endpoint if endpoint.wire is Wire.DOCKER else endpoint.via
+    if docker is None:
+        return None
+    from bakex.nodes.docker_images import DockerImages  # noqa: PLC0415 - start-up budget
+
+    return DockerImages(dialer(docker, launcher), shared=False)
 
 
 def _used(info: NodeInfo) -> NodeInfo:

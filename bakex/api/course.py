@@ -9,35 +9,40 @@ from typing import TYPE_CHECKING
 
 from bakex.api.desk import RunDesk
 from bakex.api.gates import Gates
+from bakex.api.history import History
 from bakex.api.inputs import InputRecords
 from bakex.api.outputs import Outputs
 from bakex.api.proof import Proof
 from bakex.api.publication import EachTarget, Publisher, records
 from bakex.api.report import compose
 from bakex.api.resume import Known, known, lost
+from bakex.api.timings import Timings
 from bakex.diagnostics import Diagnostic
 from bakex.engines.buildkit.engine import BuildkitEngine
+from bakex.engines.buildkit.exports import is_classic
 from bakex.errors import PublicationError
 from bakex.events import PlanReady, WarningRaised
 from bakex.model.node import Feature
 from bakex.model.publication import PublishPolicy
 from bakex.model.running import RunPolicy
+from bakex.nodes.discovery import docker_images
 from bakex.plan.abilities import check_abilities
-from bakex.run.executor import Work, execute
+from bakex.run.executor import execute
+from bakex.run.work import Work
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from bakex.api.connect import Connected
     from bakex.api.outcome import Recorder
     from bakex.building import Engine
-    from bakex.carriers import ImageLoader
+    from bakex.carriers import ImageLoader, ImageStore
     from bakex.config import Settings
     from bakex.events import EventSink
-    from bakex.interfaces import Clock, Finished, Registry
+    from bakex.interfaces import Clock, Desk, Finished, Registry
     from bakex.model.node import NodeInfo, NodeName
     from bakex.model.outcome import CellOutcome
-    from bakex.model.plan import CellId, Plan
+    from bakex.model.plan import Cell, CellId, Plan
     from bakex.model.publication import Report
     from bakex.model.result import CellResult
 
@@ -97,7 +102,7 @@ class Course:
                 registry=self.registry,
                 workspace=Path(workspace),
                 loader=self.loader,
-                image_stores=image_stores(self._infos),
+                image_stores=image_stores(self.nodes),
             )
             outputs = Outputs(plan, desk)
             done = await self._known(plan, outputs)
@@ -110,7 +115,7 @@ class Course:
             if self.parts:
                 places = tuple(replace(place, by_digest=True) for place in places)
             outputs.expect(await publisher.check(places))
-            return await self._run(plan, outputs, publisher, done)
+            return await self._run(plan, desk, outputs, publisher, done)
 
     async def _known(self, plan: Plan, outputs: Outputs) -> Known:
         wanted = outputs.wanted
@@ -123,7 +128,9 @@ class Course:
             self.recorder.expect(plan, wanted, tuple(found.outcomes.values()))
         return found
 
-    async def _run(self, plan: Plan, outputs: Outputs, publisher: Publisher, done: Known) -> Report:
+    async def _run(
+        self, plan: Plan, desk: Desk, outputs: Outputs, publisher: Publisher, done: Known
+    ) -> Report:
         finished: list[tuple[str, Finished]] = []
         engines: dict[NodeName, Engine] = {node.info.name: node.engine for node in self.nodes}
 
@@ -136,15 +143,15 @@ class Course:
             finished.extend(assembled)
             await publisher.publish(assembled)
 
-        proof = Proof(
-            self.settings, self.registry, self.events, self.clock, mode=self.publishing.verify
-        )
+        proof = Proof(self.settings, desk, self.events, self.clock, mode=self.publishing.verify)
         gates = Gates(plan)
         work = Work(
             exports=outputs.exports,
             link=outputs.link,
             tolerates=gates.tolerates,
-            limits={node.name: node.terms.max_jobs for node in self._infos if node.terms.max_jobs},
+            limits={node.name: node.slots for node in self._infos},
+            ease={node.name: node.ease for node in self._infos},
+            natively=self._natively(),
         )
         if each := self.publishing.each:
             publishing = EachTarget(plan, publish)
@@ -152,8 +159,9 @@ class Course:
             for cell in plan.cells:
                 if cell.id in done.results:
                     await publishing.done(cell, done.results[cell.id])
+        timings = Timings(self.events)
         execution = await execute(
-            done.remaining(plan), engines, work, self.events, self.clock, self.running
+            done.remaining(plan), engines, work, timings, self.clock, self.running
         )
         found = {**done.results, **execution.results}
         results = {cell.id: found[cell.id] for cell in plan.cells if cell.id in found}
@@ -162,9 +170,8 @@ class Course:
         passed = gates.settle(results, self.events, self.clock)
 
         def report() -> Report:
-            return proof.noted(
-                compose(plan, results, finished, publisher.publications, gates.blocked, built)
-            )
+            made = compose(plan, results, finished, publisher.publications, gates.blocked, built)
+            return timings.noted(proof.noted(made))
 
         try:
             if not each:
@@ -174,6 +181,11 @@ class Course:
             error.detail = "\n".join([error.detail, *gates.lines]).strip()
             raise
         return gates.verdict(report())
+
+    def _natively(self) -> Callable[[Cell], float]:
+        """Return how many seconds cells are expected to take natively, by what is known of them."""
+        past = History(self.settings).read() if self.running.speculate else {}
+        return lambda cell: past[cell.id].natively_s if cell.id in past else 0.0
 
     def _inputs(self, plan: Plan) -> InputRecords:
         engines = [node.engine for node in self.nodes]
@@ -206,10 +218,12 @@ class Course:
         return scratch
 
 
-def image_stores(nodes: Iterable[NodeInfo]) -> frozenset[NodeName]:
-    """Return the nodes whose own image store is where the user looks for images."""
-    return frozenset(
-        node.name
+def image_stores(nodes: Iterable[Connected]) -> dict[NodeName, ImageStore | None]:
+    """Return the nodes whose own image store is where the user looks for images, with that."""
+    return {
+        node.info.name: None
+        if node.way is None
+        else docker_images(node.way, by_digest=not is_classic(node.info))
         for node in nodes
-        if Feature.IMAGE_LOAD in node.features and not node.endpoint.private
-    )
+        if Feature.IMAGE_LOAD in node.info.features and not node.info.endpoint.private
+    }

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from bakex.config import Settings
     from bakex.model.node import Endpoint
     from bakex.nodes.binfmt import Kernel
+    from bakex.platforms.binfmt import Handler
     from bakex.platforms.catalogue import Catalogue
     from bakex.platforms.handlers import Table
     from bakex.platforms.profile import Profile
@@ -87,6 +88,20 @@ class Emulators:
                 "--image is for nodes that are docker daemons",
                 hint="name one with --node, or leave --image out",
             )
+
+    @property
+    def is_here(self) -> bool:
+        """Whether the kernel is that of this machine."""
+        return self._docker is None
+
+    async def handlers(self) -> list[Handler]:
+        """Return the kernel's table of interpreters; changes nothing.
+
+        Raises:
+            NodeError: The kernel cannot be asked.
+        """
+        async with self._kernel(()) as kernel:
+            return (await kernel.look()).handlers
 
     async def planned(self, profiles: Sequence[Profile]) -> Pending:
         """Return what has to be done so that platforms run; changes nothing.

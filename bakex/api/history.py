@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from bakex._util.atomic import locked, write_file
 from bakex.errors import BakexError
-from bakex.events import CellFinished, CellStarted, PlanReady
+from bakex.events import CellFinished, CellStarted, PlanReady, RaceEnded
 from bakex.model.node import NodeName, Speed
 from bakex.model.plan import CellId
 from bakex.model.platform import Platform
@@ -77,14 +77,15 @@ class History:
                 self._cells = {cell.id: cell for cell in event.plan.cells}
             case CellStarted() if event.cell in self._cells:
                 self._starts[event.cell] = event.node, event.at
+            case RaceEnded() if event.cell in self._cells:
+                self._starts[event.cell] = event.left, event.since
             case CellFinished() if event.result is not None and event.cell in self._starts:
                 node, started = self._starts[event.cell]
                 seconds = max((event.at - started).total_seconds(), 0.0)
                 # What was built once more counts as it was built last.
                 self._new.pop(event.cell, None)
-                self._new[event.cell] = Past(
-                    node=node, seconds=seconds, speed=self._speed(event.cell, node)
-                )
+                speed = self._cells[event.cell].speed_on(node)
+                self._new[event.cell] = Past(node=node, seconds=seconds, speed=speed)
             case _:
                 pass
 
@@ -96,10 +97,6 @@ class History:
             self._directory.mkdir(parents=True, exist_ok=True, mode=0o700)
             async with locked(self._path.with_suffix(".lock"), timeout_s=_PATIENCE_S):
                 await asyncio.to_thread(self._write)
-
-    def _speed(self, cell: CellId, node: NodeName) -> Speed:
-        planned = self._cells[cell]
-        return dict(planned.alternatives).get(node, planned.speed)
 
     def _write(self) -> None:
         known = self.read()

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import subprocess
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bakex.api.platforms import catalogue
+from bakex.errors import BakexError
 from bakex.model.platform import Platform
 from bakex.platforms import binfmt
 from bakex.platforms.ability import Ability, abilities
@@ -24,6 +26,18 @@ _TABLE = Path("sys/fs/binfmt_misc")
 _CONTROLS = frozenset({"register", "status"})
 _LARGEST = 1 << 20  # bytes; /proc/cpuinfo has some kilobytes for each processor
 _PATIENCE_S = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Interpreter:
+    """An entry of a kernel's table of interpreters.
+
+    Attributes:
+        version: What the interpreter says about itself; empty if it cannot be asked.
+    """
+
+    handler: binfmt.Handler
+    version: str
 
 
 class Platforms:
@@ -53,6 +67,20 @@ class Platforms:
         """Return how this machine runs the programs of each platform."""
         found = handlers(self._proc)
         return abilities(self._machine, self.catalogue, features(self._proc), found)
+
+    async def handlers_of(self, builder: str, node: str) -> list[Interpreter]:
+        """Return the interpreters of a node's kernel; none if nothing can ask it.
+
+        On a docker daemon, a privileged container looks; see `emulators`.
+        """
+        try:
+            emulators = self.emulators(builder=builder, node=node)
+            found = await emulators.handlers()
+        except BakexError:
+            return []
+        names = {handler.interpreter for handler in found} if emulators.is_here else set[str]()
+        known = {name: _version(Path(name)) for name in sorted(names)}
+        return [Interpreter(handler=h, version=known.get(h.interpreter, "")) for h in found]
 
     def emulators(self, *, builder: str = "", node: str = "", image: str = "") -> Emulators:
         """Return what sets up emulation on this machine, or on a node.

@@ -20,14 +20,13 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from bakex._util.atomic import write_file
 from bakex._util.tasks import concurrently
-from bakex.api.connect import Connector, places
+from bakex.api.connect import Connector, docker_of, places
 from bakex.api.engine import private_engine
 from bakex.errors import BakexError, ConfigError, NodeError
 from bakex.model.node import Speed, Wire
 from bakex.model.nodestate import NodeState
 from bakex.model.platform import Platform
 from bakex.nodes.address import socket_path
-from bakex.nodes.dialers import dialer
 from bakex.nodes.discovery import PRIVATE
 from bakex.nodes.documents import read_object
 from bakex.registry.credentials import DockerKeychain
@@ -186,13 +185,11 @@ class Nodes:
 
     async def _facts(self, endpoint: Endpoint) -> _Facts:
         """Return what docker tells about the machine: its own, or that of a container's daemon."""
-        docker = endpoint if endpoint.wire is Wire.DOCKER else endpoint.via
+        docker = docker_of(endpoint)
         if docker is None:
             return _Facts()
-        from bakex.nodes.docker_images import DockerImages  # noqa: PLC0415 - start-up budget
-
         before = self._clock.now()
-        found = await DockerImages(dialer(docker), shared=False).host()
+        found = await docker.host()
         after = self._clock.now()
         root, is_here = (
             str(found.get("DockerRootDir", "")),
@@ -200,7 +197,7 @@ class Nodes:
         )
         free = None
         # A socket may lead elsewhere; then the folder is one of another machine.
-        if root and is_here and socket_path(docker):
+        if root and is_here and socket_path(docker.endpoint):
             free = await asyncio.to_thread(_free, Path(root))
         told = _moment(str(found.get("SystemTime", "")))
         middle = before + (after - before) / 2

@@ -18,10 +18,12 @@ from typing import TYPE_CHECKING, Any, Self, cast
 from bakex._util.atomic import write_file
 from bakex._util.redact import redact_text
 from bakex.errors import ConfigError, OutputError
-from bakex.events import CellFinished, CellRetried, CellStarted, PlanReady, Published
+from bakex.events import CellFinished, CellRetried, CellStarted, PlanReady, Published, RaceEnded
+from bakex.model.attributes import evolve
 from bakex.model.digest import Digest
 from bakex.model.outcome import Attempt, CellOutcome, CellState, Outcome, Pushed
 from bakex.model.result import PushImage
+from bakex.model.target import Target
 from bakex.progress.report import publication_document
 from bakex.sources.checkout import revision
 
@@ -42,6 +44,8 @@ if TYPE_CHECKING:
 KEPT = 20  # records in the state directory
 _EVERY_S = 0.5  # between two writes; what is decisive is written at once
 _WORDS = frozenset({"description"})  # fields of targets that change no result
+# So do these; they count as what they are where nothing is said, as in records that are older.
+_CARE = frozenset({"node", "timeout", "retries"})
 _RUNNING, _SUCCEEDED, _FAILED, _CANCELLED = "running", "succeeded", "failed", "cancelled"
 
 
@@ -49,15 +53,27 @@ def definition_digest(resolution: Resolution) -> Digest:
     """Return a digest of all that is to be built, and of nothing of the machine where it is.
 
     Two resolutions with the same digest ask for the same results. What the files that they name
-    contain does not count.
+    contain does not count, nor where a target is built and how long or how often that is tried.
     """
     document = {
-        "targets": {name: _canonical(item) for name, item in resolution.targets.items()},
+        "targets": {name: _canonical(_result(item)) for name, item in resolution.targets.items()},
         "requested": list(resolution.requested),
         "origin": redact_text(resolution.origin.url) if resolution.origin else "",
     }
     raw = json.dumps(document, sort_keys=True, ensure_ascii=True, separators=(",", ":"))
     return Digest.of(raw.encode())
+
+
+def _result(target: Target) -> Target:
+    """Return a target as if nothing were said of where and how it is built."""
+    bare = Target(name=target.name)
+    variants = {
+        platform: {name: value for name, value in changes.items() if name not in _CARE}
+        for platform, changes in target.variants.items()
+    }
+    usual = {name: getattr(bare, name) for name in _CARE}
+    kept = {platform: changes for platform, changes in variants.items() if changes}
+    return evolve(target, {**usual, "variants": kept})
 
 
 def _canonical(value: object) -> object:
@@ -232,6 +248,8 @@ class Recorder:
                 self._start(event)
             case CellRetried():
                 self._change(event.cell, attempts=self._attempts(event.cell, event.reason))
+            case RaceEnded():
+                self._settle(event)
             case CellFinished():
                 self._finish(event)
             case Published():
@@ -244,15 +262,25 @@ class Recorder:
 
     def _start(self, event: CellStarted) -> None:
         self._starts[event.cell] = event.at
-        cell = self._plan[event.cell]
-        places = {cell.node: cell.speed, **dict(cell.alternatives)}
         attempts = self._cells[event.cell].attempts
         self._change(
             event.cell,
             state=CellState.RUNNING,
             node=event.node,
-            speed=str(places.get(event.node, cell.speed)),
+            speed=str(self._plan[event.cell].speed_on(event.node)),
             attempts=(*attempts, Attempt(node=event.node)),
+        )
+
+    def _settle(self, event: RaceEnded) -> None:
+        """Put the one of the last two attempts that counts last."""
+        *before, first, second = self._cells[event.cell].attempts
+        over, left = (first, second) if second.node == event.left else (second, first)
+        self._starts[event.cell] = event.since
+        self._change(
+            event.cell,
+            node=event.left,
+            speed=str(self._plan[event.cell].speed_on(event.left)),
+            attempts=(*before, replace(over, reason=event.reason), left),
         )
 
     def _finish(self, event: CellFinished) -> None:
@@ -281,9 +309,14 @@ class Recorder:
             self._change(id_, state=state, seconds=seconds)
 
     def _attempts(self, cell: CellId, reason: str) -> tuple[Attempt, ...]:
-        """Return the attempts of a cell, of which the last one came to nothing."""
+        """Return the attempts of a cell, of which the last one came to nothing.
+
+        A cell that is given up afterwards, because no node is left, has known why before.
+        """
         *before, last = self._cells[cell].attempts or (None,)
-        return () if last is None else (*filter(None, before), replace(last, reason=reason))
+        if last is None:
+            return ()
+        return (*filter(None, before), replace(last, reason=last.reason or reason))
 
     def _change(self, cell: CellId, **changes: object) -> None:
         self._cells[cell] = replace(self._cells[cell], **cast("Any", changes))

@@ -79,6 +79,12 @@ def _text() -> Schema:
     return {"type": ["string", "number", "boolean"]}
 
 
+def _one_of(words: Sequence[str]) -> Schema:
+    # A template may stand for any of them, so "enum" is too narrow; editors offer examples as well.
+    pattern = f"^(?:{'|'.join(words)})$|{_TEMPLATE}"
+    return {"type": ["string"], "pattern": pattern, "examples": list(words)}
+
+
 def _flag() -> Schema:
     return {"type": ["boolean", "string"], "pattern": f"^(?:true|false|1|0)$|{_TEMPLATE}"}
 
@@ -190,7 +196,7 @@ _FORMS: Mapping[str, Schema] = MappingProxyType(
 
 
 def _attribute(attr: Attr) -> Schema:
-    schema = _SHAPES[attr.shape](attr)
+    schema = _one_of(attr.values) if attr.values else _SHAPES[attr.shape](attr)
     mark: Schema = {_MARK: True} if attr.extension else {}
     return {"description": attr.doc, **mark, **(_or_null(schema) if attr.nullable else schema)}
 
@@ -217,7 +223,7 @@ def _composites(attr: Attr) -> Schema:
 def _key(key: Key) -> Schema:
     form: Schema = _KEYS[key.shape]()
     if key.values:
-        form = {"type": ["string"], "pattern": f"^(?:{'|'.join(key.values)})$|{_TEMPLATE}"}
+        form = _one_of(key.values)
     return {"description": key.doc, **(_or_null(form) if key.printed else form)}
 
 

@@ -209,10 +209,13 @@ def displayed(
 
             restore(console.out.fileno())
 
+    # Here and not in the event loop: it imports a lot, which goes faster while no garbage is looked
+    # for, see `Interrupts.run`. It connects only when it is entered.
+    connected = run.backend.connect(settings, builder=builder, events=stream)
+
     async def main() -> _T:
         for warning in warnings:
             stream.emit(WarningRaised(at=clock.now(), cell=None, diagnostic=warning))
-        connected = run.backend.connect(settings, builder=builder, events=stream)
         async with connected as client:
             return await job(client)
 

@@ -52,7 +52,7 @@ def listing(call: "Invocation", answer: Answer) -> str:
     """
     from bakex.cli import platforms  # noqa: PLC0415 - not for --help
     from bakex.cli.keeping import as_json  # noqa: PLC0415 - not for --help
-    from bakex.cli.noding import state_of  # noqa: PLC0415 - not for --help
+    from bakex.cli.noding import perform, state_of  # noqa: PLC0415 - not for --help
     from bakex.errors import NodeError  # noqa: PLC0415 - not for --help
 
     call.debug |= answer.debug
@@ -63,7 +63,8 @@ def listing(call: "Invocation", answer: Answer) -> str:
     state = state_of(call, answer.builder, answer.node, fresh=True)
     if state.error:
         raise NodeError(state.error, detail=state.detail, hint=state.hint)
-    return platforms.listing_of(known.catalogue, state, as_json=shape)
+    table = perform(lambda: known.handlers_of(answer.builder, answer.node))
+    return platforms.listing_of(known.catalogue, state, table, as_json=shape)
 
 
 def install(call: "Invocation", names: "Sequence[str]", where: Where, image: str) -> str:

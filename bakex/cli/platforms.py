@@ -10,19 +10,22 @@ from bakex.api.machine import versions as interpreter_versions
 from bakex.cli.keeping import table
 from bakex.errors import UsageError
 from bakex.platforms.ability import Way
+from bakex.platforms.binfmt import handler_of
 from bakex.platforms.shape import write
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from bakex.api.machine import Platforms
+    from bakex.api.machine import Interpreter, Platforms
     from bakex.model.nodestate import NodeState
     from bakex.model.platform import Platform
     from bakex.platforms.ability import Ability
+    from bakex.platforms.binfmt import Handler
     from bakex.platforms.catalogue import Catalogue
     from bakex.platforms.profile import Device, Profile
 
 _SENTENCES = frozenset({"notes"})
+_UNKNOWN = "unknown"
 
 
 def listing(known: Platforms, *, as_json: bool) -> str:
@@ -51,17 +54,54 @@ def listing(known: Platforms, *, as_json: bool) -> str:
     return table(lines) + _remark(abilities)
 
 
-def listing_of(catalogue: Catalogue, node: NodeState, *, as_json: bool) -> str:
-    """Return the platforms, and how a node says that it runs them."""
-    rows = [(platform, _way(node, platform)) for platform in sorted(catalogue.profiles)]
+def listing_of(
+    catalogue: Catalogue, node: NodeState, interpreters: Sequence[Interpreter], *, as_json: bool
+) -> str:
+    """Return the platforms, how a node says that it runs them, and by which interpreter.
+
+    What an interpreter is remains unknown if nothing could ask the kernel, or if the node brings
+    one of its own along.
+    """
+    rows = [
+        (platform, way, _interpreter(profile, interpreters) if way is Way.EMULATED else None)
+        for platform, profile in sorted(catalogue.profiles.items())
+        for way in [_way(node, platform)]
+    ]
     if as_json:
-        found = [{"platform": str(platform), "there": str(way)} for platform, way in rows]
+        found = [
+            {
+                "platform": str(platform),
+                "there": str(way),
+                "handler": _entry(by.handler, by.version) if by else None,
+            }
+            for platform, way, by in rows
+        ]
         return (
             json.dumps({"schemaVersion": 1, "node": node.name, "platforms": found}, indent=2) + "\n"
         )
-    lines: list[tuple[str, ...]] = [("PLATFORM", "THERE", "NAMES")]
-    lines.extend((str(p), str(way), _names(catalogue.profiles[p])) for p, way in rows)
+    lines: list[tuple[str, ...]] = [
+        ("PLATFORM", "THERE", "INTERPRETER", "VERSION", "FLAGS", "NAMES")
+    ]
+    for platform, way, by in rows:
+        told = ("-", "-", "-") if way is not Way.EMULATED else (_UNKNOWN,) * 3
+        if by is not None:
+            told = (by.handler.interpreter, by.version or _UNKNOWN, by.handler.flags or "none")
+        lines.append((str(platform), str(way), *told, _names(catalogue.profiles[platform])))
     return table(lines)
+
+
+def _interpreter(profile: Profile, known: Sequence[Interpreter]) -> Interpreter | None:
+    handler = profile.emulation and handler_of(profile.emulation, [one.handler for one in known])
+    return next((one for one in known if one.handler is handler), None)
+
+
+def _entry(handler: Handler, version: str) -> dict[str, object]:
+    return {
+        "name": handler.name,
+        "interpreter": handler.interpreter,
+        "version": version or None,
+        "flags": handler.flags,
+    }
 
 
 def _way(node: NodeState, platform: Platform) -> Way:
@@ -136,12 +176,7 @@ def _ability(
     catalogue: Catalogue, ability: Ability, versions: Mapping[str, str]
 ) -> dict[str, object]:
     profile, handler = catalogue.profiles[ability.platform], ability.handler
-    entry = handler and {
-        "name": handler.name,
-        "interpreter": handler.interpreter,
-        "version": versions.get(handler.interpreter),
-        "flags": handler.flags,
-    }
+    entry = handler and _entry(handler, versions.get(handler.interpreter, ""))
     return {
         "platform": str(ability.platform),
         "title": profile.title,

@@ -95,8 +95,11 @@ class Moving(NamedTuple):
     expect_digest: Expect = None
     immutable_tags: Immutable = None
 
-    def policy(self) -> "PublishPolicy":
+    def policy(self, verify: str = "") -> "PublishPolicy":
         """Return what the options say.
+
+        Args:
+            verify: Which files must fit their platform, where there is an option for that.
 
         Raises:
             UsageError: One has a value that it cannot have.
@@ -106,6 +109,7 @@ class Moving(NamedTuple):
             rollback=self.rollback,
             expect=self.expect_digest,
             immutable=self.immutable_tags,
+            verify=verify,
         )
 
 

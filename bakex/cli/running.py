@@ -31,6 +31,13 @@ class Running(NamedTuple):
         typer.Option(metavar="DURATION", help="The longest that a build may give no sign of life."),
     ] = ""
     emulation: o.Emulation = "fallback"
+    speculate: Annotated[
+        bool,
+        typer.Option(
+            "--speculate",
+            help="Begin what is emulated and takes long on a free native node, too.",
+        ),
+    ] = False
     result: Annotated[
         str,
         typer.Option(metavar="FILE", help="Write there what became of each build, to resume it."),
@@ -53,6 +60,7 @@ class Running(NamedTuple):
             timeout_s=_seconds("--timeout", self.timeout),
             stall_s=_seconds("--stall-timeout", self.stall_timeout),
             emulation=emulation(self.emulation),
+            speculate=self.speculate,
         )
 
 

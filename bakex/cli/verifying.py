@@ -117,14 +117,20 @@ def verdict(result: Verification) -> str:
 
 
 def _all(results: Iterable[Verification]) -> Iterator[str]:
+    """Yield the findings; those that several images have in common are told once."""
+    places: dict[FileFinding, list[str]] = {}
     for result in results:
-        if not result.findings:
-            continue
+        for finding in dict.fromkeys(result.findings):
+            places.setdefault(finding, []).append(result.place)
+    groups: dict[str, list[FileFinding]] = {}
+    for finding, common in places.items():
+        groups.setdefault(", ".join(common), []).append(finding)
+    for where, findings in groups.items():
         yield ""
-        yield result.platform
-        for finding in result.findings[:_FEW]:
+        yield where
+        for finding in findings[:_FEW]:
             yield from _finding(finding)
-        more = len(result.findings) - _FEW
+        more = len(findings) - _FEW
         if more > 0:
             yield f"  and {more} more; --format json has them all"
 

@@ -23,8 +23,10 @@ from bakex.events import (
     LogWritten,
     NodeChosen,
     NodeLost,
+    NodeReturned,
     PlanReady,
     Published,
+    RaceEnded,
     RunFinished,
     StepChanged,
     TargetBlocked,
@@ -44,7 +46,6 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from bakex.events import Event
-    from bakex.model.plan import Plan
     from bakex.progress.delivery import Delivery
     from bakex.progress.state import Change
     from bakex.progress.step import Step
@@ -95,11 +96,20 @@ class Plain:
             yield from self._endings(item.at, step)
             if step is None:
                 yield from _of_run(item, change)
+            if isinstance(item, CellStarted):
+                yield self._started(item)
             if isinstance(item, RunFinished):
                 yield from (f"#0 {line}" for line in advice(self._state, item.at))
         if step is not None and step.number:  # without a number it has not started
             yield from self._heading(step)
             yield from self._of_step(step, item, change)
+
+    def _started(self, event: CellStarted) -> str:
+        """Say where a cell is built, which may be another node than the one that was planned."""
+        speed = self._state.cells[event.cell].speed
+        how = f" ({speed})" if speed else ""
+        beside = f", besides {event.beside}" if event.beside is not None else ""
+        return f"#0 {event.cell.target} {event.cell.platform} on {event.node}{how}{beside}"
 
     def _of_step(self, step: Step, item: Event | LogsDropped, change: Change) -> Iterator[str]:
         match item:
@@ -201,16 +211,29 @@ def _of_run(event: Event, change: Change) -> Iterator[str]:
             yield f"#0 node {event.node}: {event.address} ({event.reason})"
             if event.note:
                 yield f"#0 note: {event.note}"
-        case PlanReady():
-            yield from _planned(event.plan)
         case WarningRaised():
             if change.is_new:
                 yield from (f"#0 {clean(line)}" for line in render(event.diagnostic).split("\n"))
         case CellFinished():
             yield from _finished(event)
-        case Published() | TargetBlocked() | CellRetried() | NodeLost() | ImageVerified():
+        case (
+            Published()
+            | TargetBlocked()
+            | CellRetried()
+            | RaceEnded()
+            | NodeLost()
+            | NodeReturned()
+            | ImageVerified()
+        ):
             yield f"#0 {clean(outcome(event))}"
-        case CellStarted() | RunFinished() | StepChanged() | TransferMoved() | LogWritten():
+        case (
+            PlanReady()
+            | CellStarted()
+            | RunFinished()
+            | StepChanged()
+            | TransferMoved()
+            | LogWritten()
+        ):
             pass
         case _:
             assert_never(event)
@@ -226,8 +249,3 @@ def _finished(event: CellFinished) -> Iterator[str]:
 def _failure(event: CellFinished) -> str:
     error, cell = clean(event.error), str(event.cell)
     return error if error.startswith(cell) else f"{cell}: {error}"
-
-
-def _planned(plan: Plan) -> Iterator[str]:
-    for cell in plan.cells:
-        yield f"#0 {cell.id.target} {cell.platform} on {cell.node} ({cell.speed})"

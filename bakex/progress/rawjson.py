@@ -2,7 +2,8 @@
 
 The objects are ``client.SolveStatus`` as Go encodes it (moby/buildkit client/graph.go), so tools
 that read ``buildx --progress rawjson`` read this. Events that BuildKit does not have (plans, cells,
-publications) are left out. Of a step that several cells share, each change comes once.
+publications) are left out; ``bakex.speed`` of a vertex is bakex's own. Of a step that several
+cells share, each change comes once.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from bakex.progress.delivery import Delivery
     from bakex.progress.state import Change
 
+_SPEED = "bakex.speed"  # of steps that run programs: native or emulated
 _LEVEL = 1  # the level that BuildKit's own checks have
 
 
@@ -74,6 +76,7 @@ class RawJson:
             completed=_time(event.completed),
             cached=event.cached,
             error=event.error,
+            **{_SPEED: str(event.speed) if event.speed else ""},
         )
         if self._written.get(event.step) == vertex:
             return None

@@ -6,7 +6,14 @@ import json
 from typing import TYPE_CHECKING
 
 from bakex.errors import OutputError
-from bakex.events import CellRetried, ImageVerified, NodeLost, TargetBlocked
+from bakex.events import (
+    CellRetried,
+    ImageVerified,
+    NodeLost,
+    NodeReturned,
+    RaceEnded,
+    TargetBlocked,
+)
 from bakex.model.publication import State, blocked_by
 from bakex.progress.text import count, seconds, size
 
@@ -18,6 +25,16 @@ if TYPE_CHECKING:
     from bakex.model.plan import Built, CellId
     from bakex.model.publication import Publication, Report, TargetReport
     from bakex.model.verification import Verification
+
+    _Outcome = (
+        Published
+        | TargetBlocked
+        | CellRetried
+        | RaceEnded
+        | NodeLost
+        | NodeReturned
+        | ImageVerified
+    )
 
 _VERBS = {"registry": "pushed to", "image": "pushed to", "docker": "loaded into docker as"}
 
@@ -51,7 +68,7 @@ def verified(found: Verification) -> str:
     return f"{', '.join(parts)}: {', '.join(words)}"
 
 
-def outcome(event: Published | TargetBlocked | CellRetried | NodeLost | ImageVerified) -> str:
+def outcome(event: _Outcome) -> str:
     """Return what became of a target, a cell or a node, in words."""
     match event:
         case ImageVerified():
@@ -59,13 +76,21 @@ def outcome(event: Published | TargetBlocked | CellRetried | NodeLost | ImageVer
             return f"{event.target} {found.platform}: {verified(found)}"
         case TargetBlocked():
             return f"{event.target}: {blocked_by(event.target, event.by)}"
-        case CellRetried():
-            tried = f"attempt {event.attempt} on {event.node}"
-            return f"{event.cell}: {tried} came to nothing: {event.reason}"
+        case CellRetried() | RaceEnded():
+            return _attempt(event)
         case NodeLost():
             return f"node {event.node} is lost: {event.reason}"
+        case NodeReturned():
+            return f"node {event.node} is back"
         case _:
             return f"{event.publication.target}: {published(event.publication)}"
+
+
+def _attempt(event: CellRetried | RaceEnded) -> str:
+    tried = f"{event.cell}: attempt {event.attempt} on {event.node}"
+    if isinstance(event, CellRetried):
+        return f"{tried} came to nothing: {event.reason}"
+    return f"{tried} does not count, that on {event.left} does: {event.reason}"
 
 
 def summary(report: Report) -> Sequence[str]:

@@ -18,8 +18,10 @@ from bakex.events import (
     LogWritten,
     NodeChosen,
     NodeLost,
+    NodeReturned,
     PlanReady,
     Published,
+    RaceEnded,
     RunFinished,
     StepChanged,
     TargetBlocked,
@@ -52,6 +54,7 @@ class CellState:
         finished: When it ended.
         error: Why it failed.
         steps: Digests of its steps, in the order of their first report.
+        aside: Those of another attempt that goes on meanwhile.
     """
 
     id: CellId
@@ -63,6 +66,7 @@ class CellState:
     error: str = ""
     attempts: list[CellRetried] = field(default_factory=list[CellRetried])
     steps: dict[str, Step] = field(default_factory=dict[str, Step])
+    aside: dict[str, Step] = field(default_factory=dict[str, Step])
 
     def elapsed_s(self, now: datetime) -> float:
         """Return for how long it has been running, or ran, in seconds."""
@@ -72,6 +76,7 @@ class CellState:
 
     def start(self, event: CellStarted) -> None:
         """Note that it runs, perhaps for another time."""
+        self.aside = self.steps if event.beside is not None else {}
         if self.node != event.node:  # another attempt, elsewhere: its steps are others
             self.steps = {}
         self.node, self.status = event.node, Status.RUNNING
@@ -82,6 +87,16 @@ class CellState:
         self.attempts.append(event)
         self.status, self.finished = Status.WAITING, None
         for step in self.steps.values():
+            step.abandon(self.id)
+
+    def settle(self, event: RaceEnded) -> None:
+        """Note which of two attempts it was that is over."""
+        over = self.aside
+        if event.node == self.node:
+            over, self.steps = self.steps, self.aside
+            self.node, self.started = event.left, event.since
+        self.aside = {}
+        for step in over.values():
             step.abandon(self.id)
 
     def finish(self, event: CellFinished) -> None:
@@ -215,13 +230,31 @@ class RunState:
             state = self._cell(cell.id)
             state.node, state.speed = cell.node, cell.speed
 
+    def _of_cell(self, event: CellStarted | CellRetried | RaceEnded | CellFinished) -> None:
+        state = self._cell(event.cell)
+        match event:
+            case CellStarted():
+                state.start(event)
+            case CellRetried():
+                state.retry(event)
+            case RaceEnded():
+                state.settle(event)
+            case CellFinished():
+                state.finish(event)
+            case _:
+                assert_never(event)
+        if self.plan is not None:
+            state.speed = self.plan.cell(event.cell).speed_on(state.node)
+
     def _of_run(
         self,
         event: NodeChosen
         | PlanReady
         | CellStarted
         | CellRetried
+        | RaceEnded
         | NodeLost
+        | NodeReturned
         | CellFinished
         | Published
         | TargetBlocked
@@ -232,14 +265,12 @@ class RunState:
                 self.nodes.append(event)
             case PlanReady():
                 self._planned(event.plan)
-            case CellStarted():
-                self._cell(event.cell).start(event)
-            case CellRetried():
-                self._cell(event.cell).retry(event)
+            case CellStarted() | CellRetried() | RaceEnded() | CellFinished():
+                self._of_cell(event)
             case NodeLost():
                 self.lost[event.node] = event.reason
-            case CellFinished():
-                self._cell(event.cell).finish(event)
+            case NodeReturned():
+                self.lost.pop(event.node, None)
             case Published():
                 self.publications.append(event.publication)
             case TargetBlocked():

@@ -20,7 +20,9 @@ from bakex.events import (
     ImageVerified,
     NodeChosen,
     NodeLost,
+    NodeReturned,
     Published,
+    RaceEnded,
     RunFinished,
     TargetBlocked,
     WarningRaised,
@@ -112,7 +114,15 @@ class Tty:
                 yield f"note: {item.note}"
             case WarningRaised() if change.is_new:
                 yield from render(item.diagnostic).split("\n")
-            case Published() | TargetBlocked() | CellRetried() | NodeLost() | ImageVerified():
+            case (
+                Published()
+                | TargetBlocked()
+                | CellRetried()
+                | RaceEnded()
+                | NodeLost()
+                | NodeReturned()
+                | ImageVerified()
+            ):
                 yield outcome(item)
             case RunFinished():
                 yield from advice(self._state, item.at)

@@ -72,10 +72,18 @@ def test_the_report_names_what_emulation_has_cost(
     (folder / "primes.c").write_text((folder / "primes.c").read_text() + "".join(more))
     plain = bakex(
         *("bake", "--progress", "plain", "--no-cache", "--allow", "fs.read=*"),
-        *("--set", "*.output=type=cacheonly"),
+        *("--set", "*.output=type=cacheonly", "--metadata-file", "metadata.json"),
         cwd=folder,
         TOOLS=cross_base,
     ).stderr
+    document = json.loads((folder / "metadata.json").read_bytes())
+    compiled = {
+        step["speed"]: step["seconds"]
+        for target in ("cross", "emulated")
+        for step in document[target]["bakex.steps"]
+        if "gcc" in step["name"]
+    }
+    assert compiled["emulated"] > compiled["native"] > 0
     assert re.search(r"#\d+ DONE \S+ emulated", plain), plain
     named = re.search(r"#0 .*emulate \d/\d\] RUN aarch64-linux-gnu-gcc.* (\S+) times the", plain)
     assert named is not None, plain

@@ -7,10 +7,12 @@ import shutil
 import urllib.error
 import urllib.request
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
+from bakex.testing.binaries import Elf, arm_attributes
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -124,6 +126,137 @@ def test_files_are_not_written_either(project: Project) -> None:
     told = project.bake("app", "--set", "app.output=type=oci,dest=app.tar", code=8)
     assert TOLD in told
     assert not (project.folder / "app.tar").exists()
+
+
+def arm(arch: int, *, hard: bool) -> bytes:
+    """A static program for ARM; 6 is ARMv6, 10 is ARMv7."""
+    made = Elf(
+        machine=40,
+        bits=32,
+        flags=0x05000400 if hard else 0x05000200,
+        attributes=arm_attributes((6, arch), (28, int(hard))),
+    )
+    return made.build()
+
+
+@pytest.mark.parametrize(
+    ("program", "told"),
+    [
+        (arm(10, hard=True), "expected ARMv6 or older, found ARMv7"),
+        (arm(6, hard=False), "expected arm with hard float, found soft float"),
+    ],
+)
+def test_a_device_is_named_by_what_it_refuses(project: Project, program: bytes, told: str) -> None:
+    (project.folder / "server").write_bytes(program)
+    platform = ["--set", "app.platform=linux/arm/v6,linux/arm/v7"]
+    words = project.bake("app", *platform, "--device", "raspberry-pi-zero", code=8)
+    where = "linux/arm/v6 for raspberry-pi-zero"
+    assert f"error[BX5300]: {where}: /app/server: {told}" in words
+    assert project.tags == []
+    (project.folder / "server").write_bytes(arm(6, hard=True))
+    project.bake("app", *platform, "--device", "raspberry-pi-zero")
+    assert project.tags == ["app:1"]
+    (found,) = project.metadata()
+    assert (found["platform"], found["device"]) == ("linux/arm/v6", "raspberry-pi-zero")
+    (project.folder / "server").write_bytes(program)
+    project.bake("app", *platform, "--verify", "off", "--set", "app.output=type=oci,dest=a.tar")
+    done = project.bakex(
+        "verify", "--device", "raspberry-pi-zero", "a.tar", cwd=project.folder, code=8
+    )
+    assert where in done.stdout
+    assert told in done.stdout
+
+
+def test_a_soft_float_program_in_a_hard_float_system(project: Project) -> None:
+    """ARMv6 leaves open how floats are passed; the dynamic linker of the image tells."""
+    (project.folder / "Dockerfile").write_text(
+        "FROM scratch AS app\nCOPY server /app/\nCOPY linker /lib/ld-linux-armhf.so.3\n"
+        'ENTRYPOINT ["/app/server"]\n'
+    )
+    (project.folder / "linker").write_bytes(arm(6, hard=True))
+    platform = ["--set", "app.platform=linux/arm/v6"]
+    for hard, code in ((False, 8), (True, 0)):
+        (project.folder / "server").write_bytes(arm(6, hard=hard))
+        words = project.bake("app", *platform, code=code)
+        told = "/app/server: expected arm with hard float, found soft float" in words
+        assert told is not hard
+
+
+LINKER = "/lib64/ld-linux-x86-64.so.2"
+
+
+def files(folder: Path) -> None:
+    """Write what images below are made of."""
+    library = Elf(machine=62, kind="library", soname="libx.so.1")
+    made = {
+        "dynamic": Elf(machine=62, interpreter=LINKER, needed=("libx.so.1",)),
+        "dangling": Elf(machine=62, interpreter=LINKER),
+        "linker": Elf(machine=62, kind="library"),
+        "library": library,
+        "foreign": replace(library, machine=183),
+    }
+    for name, elf in made.items():
+        (folder / name).write_bytes(elf.build())
+        (folder / name).chmod(0o755)
+    (folder / "script").write_text("#!/bin/sh\nls\n")
+    (folder / "script").chmod(0o755)
+
+
+SYSTEM = f"COPY linker {LINKER}\nCOPY library /usr/lib/libx.so.1\n"
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        pytest.param('COPY server /a\nENTRYPOINT ["/a"]', id="static"),
+        pytest.param(f'{SYSTEM}COPY dynamic /a\nENTRYPOINT ["/a"]', id="dynamic"),
+        pytest.param(
+            'COPY server /bin/sh\nCOPY script /a\nENTRYPOINT ["/a"]', id="script and shell"
+        ),
+        pytest.param(
+            "COPY server /bin/busybox\n"
+            'RUN ["/bin/busybox", "ln", "/bin/busybox", "/bin/sh"]\n'
+            "RUN busybox ln /bin/busybox /bin/ls && busybox ln /bin/busybox /bin/cat\n"
+            'CMD ["sh", "-c", "ls | cat"]',
+            id="hard links as of busybox",
+        ),
+        pytest.param(
+            f"{SYSTEM}COPY id /etc/os-release\nCOPY dynamic /usr/bin/a\nUSER 65532\n"
+            'ENTRYPOINT ["/usr/bin/a"]',
+            id="distroless",
+        ),
+        pytest.param("COPY id /data", id="nothing to run"),
+    ],
+)
+def test_images_that_can_run_are_published(project: Project, lines: str) -> None:
+    files(project.folder)
+    (project.folder / "Dockerfile").write_text(f"FROM scratch AS app\n{lines}\n")
+    project.bake("app", "--verify", "full", "--set", "app.platform=linux/amd64")
+    assert project.tags == ["app:1"]
+    (found,) = project.metadata()
+    assert (found["ok"], found["findings"]) == (True, [])
+
+
+@pytest.mark.parametrize(
+    ("lines", "told"),
+    [
+        (
+            f"{SYSTEM}COPY foreign /usr/lib/libx.so.1\nCOPY dynamic /a",
+            "/usr/lib/libx.so.1: expected x86-64, found aarch64",
+        ),
+        (
+            "COPY dangling /a",
+            f"/a: expected its dynamic linker {LINKER} in the image, found nothing there",
+        ),
+    ],
+    ids=["foreign library", "dangling linker"],
+)
+def test_what_a_program_needs_counts_too(project: Project, lines: str, told: str) -> None:
+    files(project.folder)
+    (project.folder / "Dockerfile").write_text(f'FROM scratch AS app\n{lines}\nENTRYPOINT ["/a"]\n')
+    words = project.bake("app", "--set", "app.platform=linux/amd64", code=8)
+    assert f"error[BX5300]: linux/amd64: {told}" in words
+    assert project.tags == []
 
 
 def test_images_of_others(project: Project) -> None:

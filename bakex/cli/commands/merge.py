@@ -8,7 +8,7 @@ from bakex.cli import options as o
 from bakex.cli.backend import invocation
 from bakex.cli.lazy import plain
 from bakex.cli.parameters import taking
-from bakex.cli.publishing import Moving
+from bakex.cli.publishing import Moving, Verify
 from bakex.cli.selection import start
 
 app = plain()
@@ -31,6 +31,7 @@ def merge(
     ],
     *,
     moving: Moving,
+    verify: Verify = "",
     metadata_file: o.MetadataFile = "",
     format_: o.Format = "text",
     debug: o.Debug = False,
@@ -44,4 +45,4 @@ def merge(
     settings = start(run, format_, debug=debug)
     from bakex.cli.merging import merge as publish  # noqa: PLC0415 - not for --help
 
-    publish(run, settings, records, policy=moving.policy(), metadata_file=metadata_file)
+    publish(run, settings, records, policy=moving.policy(verify), metadata_file=metadata_file)

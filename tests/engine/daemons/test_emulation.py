@@ -63,6 +63,14 @@ def test_through_docker_and_back(dockerd: Dockerd, tmp_path: Path) -> None:
         assert all("flags: POCF" in text for text in added.values())
         tried = bakex(tmp_path, "test", PLATFORMS, **where)
         assert tried.count(" runs ") == 2
+        listed = bakex(tmp_path, "ls", "--node", "default", **where)
+        rows = {line.split()[0]: line.split()[1:5] for line in listed.splitlines()}
+        # What the container had is not to be asked any more.
+        for platform, program in (("s390x", "s390x"), ("mips64le", "mips64el")):
+            way, interpreter, version, flags = rows[f"linux/{platform}"]
+            assert (way, version, flags) == ("emulated", "unknown", "CFOP")
+            assert interpreter.endswith(f"/{program}-binfmt-P")
+        assert rows["linux/amd64"][1:] == ["-", "-", "-"]
         again = bakex(tmp_path, "install", PLATFORMS, "--node", "default", "--yes", **where)
         assert again.endswith("already\n")
     finally:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -19,7 +22,7 @@ from bakex.testing.keychain import StaticKeychain
 from bakex.testing.registry import FakeRegistry
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Iterator, Mapping
+    from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
     from pathlib import Path
 
     from bakex.bake.resolve import Resolution
@@ -144,3 +147,17 @@ async def shop(tmp_path: Path, registry: FakeRegistry) -> AsyncGenerator[Shop, N
     found = Shop(tmp_path, registry)
     yield found
     await found.client.aclose()
+
+
+@asynccontextmanager
+async def docker(path: Path, **info: object) -> AsyncIterator[None]:
+    """Serve what a docker daemon says about itself, whatever is asked."""
+    body = json.dumps(info).encode()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+        writer.close()
+
+    async with await asyncio.start_unix_server(serve, path):
+        yield

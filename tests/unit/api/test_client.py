@@ -35,6 +35,10 @@ target "far" {
   platforms = ["linux/arm64"]
   output    = ["type=cacheonly"]
 }
+target "nowhere" {
+  platforms = ["linux/riscv64"]
+  output    = ["type=cacheonly"]
+}
 target "loaded" {
   platforms = ["linux/amd64"]
   tags      = ["app"]
@@ -90,6 +94,21 @@ async def test_a_bake_goes_by_what_is_said_of_emulation(shop: Shop) -> None:
     with pytest.raises(NoNodeError, match="natively"):
         await shop.bake("far", course={"running": RunPolicy(emulation=Emulation.NEVER)})
     assert shop.solved == []
+
+
+async def test_a_native_node_goes_before_one_that_emulates_and_is_listed_first(shop: Shop) -> None:
+    shop.text = TEXT
+    one, two = shop.engines
+    one.info = fake_node("one", emulated=["linux/arm64"])
+    two.info = fake_node("two", native=["linux/arm64"])
+    await shop.bake("far")
+    assert (one.solved, len(two.solved)) == ([], 1)
+    with pytest.raises(NoNodeError, match="no node can build linux/riscv64") as caught:
+        await shop.bake("far", "nowhere")
+    assert shop.solved == []
+    assert caught.value.detail.splitlines() == [
+        "one: linux/amd64, linux/arm64", "two: linux/arm64",
+    ]  # fmt: skip
 
 
 async def test_a_plan_goes_by_it_too_and_binds_what_stays_with_its_node(shop: Shop) -> None:

@@ -2,11 +2,13 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
-from bakex.api.connect import Connector, places
+from bakex.api import connect as module
+from bakex.api.connect import Connected, Connector, places
 from bakex.config import Settings, load
 from bakex.errors import DialError, EngineStartError, NodeError
 from bakex.events import NodeChosen, WarningRaised
@@ -14,8 +16,9 @@ from bakex.nodes.address import parse_endpoint
 from bakex.nodes.discovery import Candidate
 from bakex.testing.buildkitd import FakeBuildkitd
 from bakex.testing.clock import ManualClock
-from bakex.testing.fakes import EventRecorder
+from bakex.testing.fakes import EventRecorder, FakeEngine, fake_node
 from bakex.testing.keychain import StaticKeychain
+from tests.unit.api.conftest import docker
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -165,6 +168,45 @@ async def test_nothing_stays_connected_when_something_unforeseen_happens(tmp_pat
             await connector(settings(tmp_path), Broken()).connect("farm")
         assert await closed(one)
         assert await closed(two)
+
+
+async def test_docker_tells_how_many_processors_a_node_has(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = connector(settings(tmp_path), EventRecorder())
+
+    async def processors(address: str) -> int:
+        info = replace(fake_node("n"), endpoint=parse_endpoint(address, origin="test"))
+        connected = Connected(info=info, engine=FakeEngine(info))
+        return (await found._counted(connected)).info.processors
+
+    address = f"docker://{tmp_path}/d"
+    for told, count in ((6, 6), (-1, 0), ("six", 0), (None, 0)):
+        async with docker(tmp_path / "d", NCPU=told):
+            assert await processors(address) == count
+    assert await processors(f"docker://{tmp_path}/none") == 0
+    assert await processors(f"unix://{tmp_path}/d") == 0
+    monkeypatch.setattr(module, "_EXTRA_S", 0.01)
+    async with mute(tmp_path / "slow"):
+        assert await processors(f"docker://{tmp_path}/slow") == 0
+
+
+async def test_only_nodes_among_others_are_asked_for_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    async def counted(_self: Connector, connected: Connected) -> Connected:
+        asked.append(connected.info.name)
+        return connected
+
+    monkeypatch.setattr(Connector, "_counted", counted)
+    found = connector(settings(tmp_path), EventRecorder())
+    async with FakeBuildkitd(tmp_path / "one"), FakeBuildkitd(tmp_path / "two"):
+        for builder in (f"unix://{tmp_path}/one", "farm"):
+            for node in await found.connect(builder):
+                await node.aclose()
+    assert sorted(asked) == ["one", "two"]
 
 
 async def test_the_builder_in_use_is_taken(tmp_path: Path) -> None:

@@ -80,6 +80,12 @@ def record(settings: Settings) -> Path:
     return settings.state / "emulation" / "boot-1.json"
 
 
+async def test_the_kernels_table(emulators: Emulators, kernel: FakeKernel) -> None:
+    kernel.entries["qemu-arm"] = "enabled\ninterpreter /q\nflags: F\noffset 0\nmagic 7f\nmask ff\n"
+    assert [h.interpreter for h in await emulators.handlers()] == ["/q"]
+    assert emulators.is_here
+
+
 async def test_there_and_back(
     emulators: Emulators, kernel: FakeKernel, known: Catalogue, settings: Settings
 ) -> None:

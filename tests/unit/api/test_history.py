@@ -13,7 +13,7 @@ from bakex._util.atomic import locked
 from bakex.api import history as module
 from bakex.api.history import History
 from bakex.config import load
-from bakex.events import CellFinished, CellStarted, PlanReady
+from bakex.events import CellFinished, CellStarted, PlanReady, RaceEnded
 from bakex.model.node import NodeName, Speed, Terms
 from bakex.model.plan import Cell, CellId, Plan
 from bakex.model.platform import Platform
@@ -21,7 +21,8 @@ from bakex.model.result import CellResult
 from bakex.model.target import Target
 from bakex.plan.placement import Past
 from bakex.plan.planner import plan
-from bakex.run.executor import Work, execute
+from bakex.run.executor import execute
+from bakex.run.work import Work
 from bakex.testing.clock import ManualClock
 from bakex.testing.fakes import EventRecorder, FakeEngine, fake_node
 
@@ -222,3 +223,21 @@ async def test_a_second_run_goes_to_the_same_nodes(settings: Settings) -> None:
     assert len(first) == 40
     assert set(first.values()) == {node.name for node in nodes}
     assert sum(first[cell] == second[cell] for cell in first) >= 36
+
+
+def test_what_was_built_twice_at_once_counts_as_what_was_done_first(settings: Settings) -> None:
+    history, now = History(settings), ManualClock().now()
+    one = cell("a")
+    later = now + timedelta(seconds=30)
+    history.take(PlanReady(at=now, plan=Plan(cells=(one,), requested=())))
+    history.take(CellStarted(at=now, cell=one.id, node=THERE))
+    history.take(CellStarted(at=later, cell=one.id, node=HERE, attempt=2, beside=THERE))
+    end = later + timedelta(seconds=10)
+    history.take(
+        RaceEnded(at=end, cell=one.id, attempt=2, node=HERE, left=THERE, reason="slower", since=now)
+    )
+    history.take(CellFinished(at=end, cell=one.id, result=CellResult(cell=one.id, exports=())))
+    asyncio.run(history.keep())
+    (past,) = History(settings).read().values()
+    assert past == Past(node=THERE, seconds=40.0, speed=Speed.EMULATED)
+    assert past.natively_s == 4.0

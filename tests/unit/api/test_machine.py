@@ -100,3 +100,32 @@ def test_programs_that_tell_no_version(tmp_path: Path, name: str, script: str) -
 
 def test_an_interpreter_that_is_elsewhere(tmp_path: Path) -> None:
     assert versions([ability(tmp_path / "nothing")]) == {}
+
+
+async def test_the_interpreters_of_a_node(
+    tmp_path: Path, proc: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "qemu-arm").write_text("#!/bin/sh\necho qemu-arm version 9.1.0 of somebody\n")
+    (tmp_path / "qemu-arm").chmod(0o755)
+    (tmp_path / "arm-binfmt-P").symlink_to("qemu-arm")
+    known = Platforms(load({"HOME": str(tmp_path)}), proc=proc)
+
+    class Asked:
+        is_here = True
+
+        async def handlers(self) -> list[Handler]:
+            return handlers(proc)
+
+    def emulators(_: Platforms, *, builder: str, node: str) -> Asked:
+        assert (builder, node) == ("b", "n")
+        return asked
+
+    asked = Asked()
+    monkeypatch.setattr(Platforms, "emulators", emulators)
+    (found,) = await known.handlers_of("b", "n")
+    assert (found.handler.name, found.version) == ("qemu-arm", "9.1.0")
+    asked.is_here = False  # the path is that of another machine
+    (found,) = await known.handlers_of("b", "n")
+    assert found.version == ""
+    monkeypatch.undo()
+    assert await known.handlers_of("tcp://127.0.0.1:1", "n") == []

@@ -11,6 +11,7 @@ from bakex.api.merge import joined, merge, wanted
 from bakex.api.outcome import Recorder, begin
 from bakex.api.shards import shard
 from bakex.errors import (
+    ArchitectureError,
     BakexError,
     ChangedDefinitionError,
     ConflictingResultsError,
@@ -18,6 +19,8 @@ from bakex.errors import (
     RevisionMismatchError,
 )
 from bakex.model.publication import PublishPolicy
+from bakex.model.verification import Mode
+from bakex.testing.binaries import Elf
 from tests.unit.api.test_shards import AMD64, ARM64, TOOLS
 
 if TYPE_CHECKING:
@@ -44,12 +47,14 @@ async def parts(shop: Shop, *targets: str) -> dict[str, Outcome]:
     }
 
 
-async def publish(shop: Shop, records: dict[str, Outcome], *targets: str) -> Report:
+async def publish(
+    shop: Shop, records: dict[str, Outcome], *targets: str, verify: Mode | None = None
+) -> Report:
     return await merge(
         shop.settings,
         shop.define(*targets),
         records,
-        policy=PublishPolicy(),
+        policy=PublishPolicy(verify=verify),
         events=shop.events,
     )
 
@@ -60,6 +65,12 @@ async def test_two_shards_are_published_like_one_bake(shop: Shop) -> None:
     report = await publish(shop, records)
     merged = shop.tags()
     assert list(merged) == ["app:1", "app:latest", "db:1", "db:latest"]
+    moves = [
+        seen.target.removeprefix("/v2/").replace("/manifests/", ":")
+        for seen in shop.registry.log
+        if seen.method == "PUT" and "/manifests/" in seen.target and "sha256:" not in seen.target
+    ]
+    assert sorted(moves) == list(merged)  # each once
     assert {str(p) for p in report["app"].publications[0].platforms} == {
         "linux/amd64",
         "linux/arm64",
@@ -69,6 +80,18 @@ async def test_two_shards_are_published_like_one_bake(shop: Shop) -> None:
     assert shop.tags() == merged
     again = await publish(shop, records)
     assert all(item.unchanged for item in again["app"].publications)
+
+
+async def test_what_cannot_run_is_not_published_unless_that_is_wanted(shop: Shop) -> None:
+    for engine in shop.engines:
+        engine.content = Elf(machine=62).build()
+    shop.text += 'target "app" { verify = "full" }\n'
+    records = await parts(shop, "app")
+    with pytest.raises(ArchitectureError, match="/app: expected aarch64, found x86-64"):
+        await publish(shop, records, "app")
+    assert shop.tags() == {}
+    await publish(shop, records, "app", verify=Mode.OFF)
+    assert list(shop.tags()) == ["app:1", "app:latest"]
 
 
 async def test_what_is_built_in_both_is_published_once(shop: Shop) -> None:

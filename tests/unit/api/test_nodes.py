@@ -3,7 +3,6 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
-from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -21,9 +20,9 @@ from bakex.nodes.address import parse_endpoint
 from bakex.testing.buildkitd import FakeBuildkitd
 from bakex.testing.clock import ManualClock
 from bakex.testing.fakes import EventRecorder, FakeEngine, fake_node
+from tests.unit.api.conftest import docker
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
     from pathlib import Path
 
 NODE = NodeName("n")
@@ -177,19 +176,6 @@ async def test_the_disk_of_the_private_engine_is_known(
     state = await nodes._described(blank(clock), Connected(info=info, engine=FakeEngine(info)))
     assert state.free is not None
     assert state.free > 0
-
-
-@asynccontextmanager
-async def docker(path: Path, **info: str) -> AsyncIterator[None]:
-    body = json.dumps(info).encode()
-
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.readuntil(b"\r\n\r\n")
-        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
-        writer.close()
-
-    async with await asyncio.start_unix_server(serve, path):
-        yield
 
 
 async def test_what_docker_tells_about_its_machine(

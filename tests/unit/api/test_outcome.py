@@ -13,11 +13,12 @@ from bakex.api import define
 from bakex.api.outcome import KEPT, Recorder, begin, definition_digest, read
 from bakex.config import load
 from bakex.errors import ConfigError, OutputError, RunFailedError
-from bakex.events import CellFinished, CellRetried, CellStarted, PlanReady
+from bakex.events import CellFinished, CellRetried, CellStarted, PlanReady, RaceEnded
 from bakex.model.node import NodeName, Speed
 from bakex.model.outcome import CellState, Outcome
 from bakex.model.plan import Cell, CellId, Plan
 from bakex.model.platform import Platform
+from bakex.model.result import CellResult
 from bakex.model.running import RunPolicy
 from bakex.model.target import Target
 from bakex.testing.fakes import EventRecorder
@@ -190,6 +191,45 @@ def test_attempts_and_what_is_skipped(shop: Shop) -> None:
     assert (second.state, second.attempts) == (CellState.SKIPPED, ())
 
 
+def test_a_cell_that_is_given_up_has_the_reason_of_its_last_attempt(shop: Shop) -> None:
+    kept = recorder(shop, shop.define("app"))
+    now = shop.clock.now
+    kept.take(PlanReady(at=now(), plan=Plan(cells=(CELL,), requested=("app",))))
+    kept.take(CellStarted(at=now(), cell=CELL.id, node=CELL.node))
+    kept.take(CellRetried(at=now(), cell=CELL.id, node=CELL.node, attempt=1, reason="reset"))
+    kept.take(CellFinished(at=now(), cell=CELL.id, error="no node is left"))
+    (cell,) = kept.outcome.cells
+    assert (cell.error, [one.reason for one in cell.attempts]) == ("no node is left", ["reset"])
+
+
+@pytest.mark.parametrize(("first", "speed"), [(True, "native"), (False, "emulated")])
+def test_of_two_attempts_at_once_the_one_that_counts_comes_last(
+    shop: Shop, first: bool, speed: str
+) -> None:
+    kept = recorder(shop, shop.define("app"))
+    now, other = shop.clock.now, NodeName("two")
+    began = now()
+    kept.take(PlanReady(at=now(), plan=Plan(cells=(CELL,), requested=("app",))))
+    kept.take(CellStarted(at=now(), cell=CELL.id, node=CELL.node))
+    shop.clock.advance(30)
+    second = CellStarted(at=now(), cell=CELL.id, node=other, attempt=2, beside=CELL.node)
+    kept.take(second)
+    shop.clock.advance(10)
+    node, left = (other, CELL.node) if first else (CELL.node, other)
+    kept.take(
+        RaceEnded(
+            at=now(), cell=CELL.id, attempt=2 if first else 1, node=node, left=left,
+            reason="was slower", since=began if first else second.at,
+        )
+    )  # fmt: skip
+    kept.take(CellFinished(at=now(), cell=CELL.id, result=CellResult(cell=CELL.id, exports=())))
+    (cell,) = kept.outcome.cells
+    tried = [(one.node, one.reason) for one in cell.attempts]
+    assert tried == [(node, "was slower"), (left, "")]
+    assert (cell.state, cell.node, cell.speed) == (CellState.DONE, left, speed)
+    assert cell.seconds == (40 if first else 10)
+
+
 def test_records_are_not_written_at_every_event(shop: Shop) -> None:
     with recorder(shop, shop.define("app")) as kept:
         kept.take(PlanReady(at=shop.clock.now(), plan=Plan(cells=(CELL,), requested=("app",))))
@@ -203,7 +243,7 @@ def test_records_are_not_written_at_every_event(shop: Shop) -> None:
 
 
 ONE = 'platforms = ["linux/arm64"]'
-ONE_BLOCK = 'platform "linux/arm64" { args = { A = "1" } }'
+ONE_BLOCK = 'platform "linux/arm64" {\nargs = { A = "1" }\n}'
 
 
 def test_the_digest_of_a_definition(tmp_path: Path) -> None:
@@ -218,6 +258,18 @@ def test_the_digest_of_a_definition(tmp_path: Path) -> None:
     assert digest(text, place=tmp_path / "elsewhere") == same
     assert digest(text, OTHER="1") == same
     assert digest(text.replace("args", 'description = "words"\nargs')) == same
+    # Where it is built, for how long at most and how often changes nothing of what is built.
+    block = f"{ONE}\n{ONE_BLOCK}\n"
+    for care in ('node = { zone = "a" }', 'timeout = "30m"', "retries = 2"):
+        assert digest(text.replace("args", f"{care}\nargs")) == same, care
+        apart = f'platform "linux/arm64" {{ {care} }}'
+        assert digest(text.replace("args", f"{ONE}\n{apart}\nargs")) == digest(
+            text.replace("args", f"{ONE}\nargs")
+        )
+        more = block.replace(ONE_BLOCK, f"{ONE_BLOCK[:-1]}\n{care}\n}}")
+        assert digest(text.replace("args", f"{more}args")) == digest(
+            text.replace("args", f"{block}args")
+        )
     others = [
         digest(text, V="2"),
         digest(text, "default", "x"),

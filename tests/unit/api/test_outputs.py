@@ -33,7 +33,7 @@ def test_nodes_are_told_what_the_first_repository_has(tmp_path: Path) -> None:
         registry=None,  # type: ignore[arg-type]
         workspace=tmp_path,
         loader=None,
-        image_stores=frozenset(),
+        image_stores={},
     )
     outputs = Outputs(Plan(cells=(cell,), requested=("app",)), desk)
     seen = {"h.test/app:1": TWO, "h.test/app:2": TWO, "h.test/app:3": None, "h.test/x:1": ONE}

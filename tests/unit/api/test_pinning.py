@@ -30,9 +30,7 @@ def desk(tmp_path: Path) -> RunDesk:
     registry = RegistryClient(
         keychain=StaticKeychain(), settings=settings, clock=ManualClock(), certificates=()
     )
-    return RunDesk(
-        registry=registry, workspace=tmp_path, loader=None, image_stores=frozenset({DOCKER})
-    )
+    return RunDesk(registry=registry, workspace=tmp_path, loader=None, image_stores={DOCKER: None})
 
 
 def cell(*outputs: Output, node: NodeName = DOCKER, platforms: str = "linux/amd64") -> Cell:

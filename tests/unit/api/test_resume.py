@@ -168,6 +168,15 @@ target "file" {{
     assert shop.solved == ["file@linux/amd64"]
 
 
+async def test_a_change_of_where_and_how_it_is_built_is_none_of_the_definition(shop: Shop) -> None:
+    shop.text += GROUP
+    shop.fail("a@linux/amd64")
+    first = await bake(shop, "all")
+    care = 'node = { zone = "a" }\n  timeout = "30m"\n  retries = 2\n'
+    shop.text = shop.text.replace("  name = n\n", f"  name = n\n  {care}")
+    check_definition(first, shop.define("all"), "r.json")
+
+
 async def test_another_definition_is_refused(shop: Shop) -> None:
     outcome = await bake(shop, "app")
     check_definition(outcome, shop.define("app"), "r.json")

@@ -9,6 +9,7 @@ from jsonschema import Draft202012Validator
 
 from bakex.bake.merge import ATTRIBUTES
 from bakex.bake.schema import document, text
+from bakex.model.verification import Mode
 
 RECORDED = Path(__file__).parents[2] / "conformance" / "bake-cases.jsonl"
 VALIDATOR = Draft202012Validator(document())
@@ -102,6 +103,7 @@ def test_valid(bake_file: object) -> None:
         ({"target": {"app": {"policy": [{"log-level": "loud"}]}}}, "does not match"),
         ({"target": {"app": {"resources": {"cpu-quota": "fast"}}}}, "does not match"),
         ({"target": {"app": {"resources": {"memories": "1g"}}}}, "'memories' was unexpected"),
+        ({"target": {"app": {"verify": "some"}}}, "does not match"),
         ({"target": {"app": {"name": "x"}}}, "'matrix' is a dependency of 'name'"),
         ({"target": {"app": {"matrix": {"v": "x"}}}}, "does not match"),
         ({"target": {"app": {"platform": {"linux/arm64": {"tags": []}}}}}, "'tags' was unexpected"),
@@ -120,6 +122,13 @@ def test_every_attribute_has_a_description() -> None:
     definitions: Any = document()["$defs"]
     for name, attr in ATTRIBUTES.items():
         assert definitions[f"attribute-{name}"]["description"] == attr.doc
+
+
+def test_the_modes_of_verification_are_listed() -> None:
+    found: Any = document()["$defs"]
+    assert found["attribute-verify"]["examples"] == [str(mode) for mode in Mode]
+    for mode in (*Mode, "${MODE}"):
+        assert findings({"target": {"app": {"verify": str(mode)}}}) == []
 
 
 def test_extensions_are_marked() -> None:

@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from bakex.api.emulators import Emulators, Pending
+from bakex.api.machine import Interpreter, Platforms
 from bakex.api.nodes import Nodes
 from bakex.api.trials import Trial, Trials
 from bakex.cli.main import entry
 from bakex.model.node import NodeName, Speed
 from bakex.model.nodestate import NodeState
 from bakex.model.platform import Platform
+from bakex.platforms.binfmt import Handler
 from bakex.platforms.handlers import Change, Kind
 
 if TYPE_CHECKING:
@@ -144,6 +146,45 @@ def test_a_trial_that_fails(
     )
 
 
+def test_by_which_interpreter_a_node_runs_it(
+    backend: FakeBackend,
+    capsys: pytest.CaptureFixture[str],
+    node: dict[str, Any],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    emulation = backend.platforms(backend.settings()).catalogue.profiles[ARM64].emulation
+    assert emulation is not None
+    handler = Handler(
+        name="qemu-aarch64",
+        enabled=True,
+        interpreter="/usr/bin/qemu-aarch64",
+        flags="F",
+        offset=0,
+        magic=emulation.magic,
+        mask=emulation.mask,
+    )
+
+    async def handlers_of(*_: object) -> list[Interpreter]:
+        return [Interpreter(handler=handler, version="")]
+
+    monkeypatch.setattr(Platforms, "handlers_of", handlers_of)
+    node["platforms"][Platform.parse("linux/s390x")] = Speed.EMULATED
+    assert entry(["platform", "ls", "--node", "n"], backend=backend) == 0
+    rows = {line.split()[0]: line.split()[1:5] for line in capsys.readouterr().out.splitlines()}
+    assert rows["PLATFORM"] == ["THERE", "INTERPRETER", "VERSION", "FLAGS"]
+    assert rows["linux/arm64"] == ["emulated", "/usr/bin/qemu-aarch64", "unknown", "F"]
+    assert rows["linux/s390x"] == ["emulated", "unknown", "unknown", "unknown"]
+    assert rows["linux/amd64/v2"][1:] == ["-", "-", "-"]
+    assert entry(["platform", "ls", "--node", "n", "--format", "json"], backend=backend) == 0
+    found = {p["platform"]: p for p in json.loads(capsys.readouterr().out)["platforms"]}
+    assert found["linux/arm64"]["handler"] == {
+        "name": "qemu-aarch64",
+        "interpreter": "/usr/bin/qemu-aarch64",
+        "version": None,
+        "flags": "F",
+    }
+
+
 @pytest.fixture
 def node(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     fields: dict[str, Any] = {
@@ -175,7 +216,8 @@ def test_what_a_node_runs(
     assert entry(["platform", "ls", "--node", "n", "--format", "json"], backend=backend) == 0
     document = json.loads(capsys.readouterr().out)
     assert document["node"] == "n"
-    assert {"platform": "linux/arm64", "there": "emulated"} in document["platforms"]
+    unknown = {"platform": "linux/arm64", "there": "emulated", "handler": None}
+    assert unknown in document["platforms"]  # nothing is known of a docker daemon there
     assert entry(["platform", "ls", "--node", "m"], backend=backend) == 2
     node["error"] = "it is away"
     assert entry(["platform", "ls", "--node", "n"], backend=backend) == 4

@@ -20,8 +20,10 @@ def test_the_defaults_are_those_of_a_run() -> None:
 
 
 def test_everything() -> None:
-    options = Running(jobs=3, keep_going=True, timeout="1h30m", stall_timeout="90s")
-    assert options.policy() == RunPolicy(jobs=3, keep_going=True, timeout_s=5400, stall_s=90)
+    options = Running(jobs=3, keep_going=True, timeout="1h30m", stall_timeout="90s", speculate=True)
+    assert options.policy() == RunPolicy(
+        jobs=3, keep_going=True, timeout_s=5400, stall_s=90, speculate=True
+    )
 
 
 @pytest.mark.parametrize(

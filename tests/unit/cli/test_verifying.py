@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -76,8 +77,24 @@ def test_a_table_and_the_findings(image: Located) -> None:
     assert is_good([(image, [made("linux/arm64", WARNING)])])
 
 
+def test_what_images_have_in_common_is_told_once(image: Located) -> None:
+    results = [
+        made("linux/arm64", ERROR, WARNING),
+        made("linux/arm/v6", ERROR, device="raspberry-pi-zero"),
+        made("linux/arm/v7", WARNING, ERROR),
+    ]
+    text = answer([(image, results)], as_json=False)
+    assert text.count("error: /app") == text.count("warning: /b") == 1
+    heads = [line for line in text.splitlines() if line.endswith("linux/arm/v7")]
+    assert heads == [
+        "linux/arm64, linux/arm/v6 for raspberry-pi-zero, linux/arm/v7",
+        "linux/arm64, linux/arm/v7",
+    ]
+
+
 def test_many_findings_are_cut(image: Located) -> None:
-    text = answer([(image, [made("linux/arm64", *[ERROR] * 25)])], as_json=False)
+    findings = [replace(ERROR, path=f"/app{number}") for number in range(25)]
+    text = answer([(image, [made("linux/arm64", *findings)])], as_json=False)
     assert text.count("error: /app") == 20
     assert "and 5 more; --format json has them all" in text
 

@@ -13,8 +13,11 @@ from bakex.events import (
     Event,
     LogWritten,
     NodeChosen,
+    NodeLost,
+    NodeReturned,
     PlanReady,
     Published,
+    RaceEnded,
     RunFinished,
     StepChanged,
     TargetBlocked,
@@ -68,8 +71,30 @@ class Teller:
         requested = tuple(dict.fromkeys(cell.id.target for cell in made))
         return PlanReady(at=moment(self.now), plan=Plan(cells=made, requested=requested))
 
-    def start(self, cell: str, node: str = "here") -> Event:
-        return CellStarted(at=moment(self.now), cell=cell_id(cell), node=NodeName(node))
+    def start(self, cell: str, node: str = "here", *, beside: str = "") -> Event:
+        return CellStarted(
+            at=moment(self.now),
+            cell=cell_id(cell),
+            node=NodeName(node),
+            beside=NodeName(beside) if beside else None,
+        )
+
+    def race(self, cell: str, node: str, left: str, since: float = 0) -> Event:
+        return RaceEnded(
+            at=moment(self.now),
+            cell=cell_id(cell),
+            attempt=1,
+            node=NodeName(node),
+            reason=f"{left} was done first",
+            left=NodeName(left),
+            since=moment(since),
+        )
+
+    def lost(self, node: str) -> Event:
+        return NodeLost(at=moment(self.now), node=NodeName(node), reason="reset")
+
+    def back(self, node: str) -> Event:
+        return NodeReturned(at=moment(self.now), node=NodeName(node))
 
     def finish(self, cell: str, *, error: str = "", cancelled: bool = False) -> Event:
         return CellFinished(

@@ -122,6 +122,8 @@ def test_what_concerns_the_run(tell: Teller) -> None:
         Notice(text="stopping"),
         tell.published("app", "r.example/app:1"),
         tell.finish(AMD),
+        tell.lost("arm"),
+        tell.back("arm"),
         tell.end(),
     )
     assert lines == [
@@ -129,7 +131,20 @@ def test_what_concerns_the_run(tell: Teller) -> None:
         "#0 note: docker was passed over",
         "#0 stopping",
         "#0 app: pushed to r.example/app:1",
+        "#0 node arm is lost: reset",
+        "#0 node arm is back",
     ]
+
+
+def test_a_cell_is_shown_where_it_is_built(tell: Teller) -> None:
+    taken_over = tell.start(AMD, node="there")
+    assert written(tell.plan(AMD), taken_over) == ["#0 app linux/amd64 on there (native)"]
+    assert written(taken_over) == ["#0 app linux/amd64 on there"]
+
+
+def test_a_second_attempt_is_told(tell: Teller) -> None:
+    lines = written(tell.start(AMD, "x86"), tell.start(AMD, "arm", beside="x86"), tell.end())
+    assert lines[-1] == "#0 app linux/amd64 on arm, besides x86"
 
 
 def test_cancelled_steps(tell: Teller) -> None:

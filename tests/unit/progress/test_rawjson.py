@@ -3,11 +3,13 @@ from __future__ import annotations
 import base64
 import io
 import json
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
 from bakex.diagnostics import Diagnostic, Span
-from bakex.events import WarningRaised
+from bakex.events import StepChanged, WarningRaised
+from bakex.model.node import Speed
 from bakex.progress.delivery import LogsDropped, Notice
 from bakex.progress.rawjson import RawJson
 from tests.unit.progress.conftest import AMD, ARM, Teller, cell_id, moment
@@ -39,6 +41,13 @@ def test_a_vertex(tell: Teller) -> None:
             ]
         }
     ]
+
+
+def test_a_vertex_that_runs_a_program_says_how(tell: Teller) -> None:
+    event = tell.step(AMD, "d", "x", started=0, completed=1)
+    assert isinstance(event, StepChanged)
+    (found,) = documents(replace(event, speed=Speed.EMULATED))
+    assert found["vertexes"][0]["bakex.speed"] == "emulated"
 
 
 def test_cached_and_failed_vertexes(tell: Teller) -> None:

@@ -122,10 +122,19 @@ def test_what_gates_keep_back() -> None:
 
 
 def test_outcomes(tell: Teller) -> None:
-    events = (tell.published("app", "p"), tell.blocked("app", "t@linux/arm64"))
+    events = (
+        tell.published("app", "p"),
+        tell.blocked("app", "t@linux/arm64"),
+        tell.race("app@linux/arm64", "x86", "arm"),
+        tell.lost("arm"),
+        tell.back("arm"),
+    )
     assert [outcome(event) for event in events] == [  # type: ignore[arg-type]
         "app: pushed to p",
         "app: blocked by t (linux/arm64)",
+        "app@linux/arm64: attempt 1 on x86 does not count, that on arm does: arm was done first",
+        "node arm is lost: reset",
+        "node arm is back",
     ]
 
 

@@ -87,6 +87,30 @@ def test_another_attempt_on_another_node_has_other_steps(tell: Teller) -> None:
     assert [step.status for step in state.shown] == [Status.CANCELLED, Status.RUNNING]
 
 
+@pytest.mark.parametrize(("node", "left"), [("one", "two"), ("two", "one")])
+def test_of_two_attempts_at_once_the_steps_of_one_are_left(
+    tell: Teller, node: str, left: str
+) -> None:
+    state = folded(
+        tell.start(AMD, "one"),
+        tell.step(AMD, "d", "n", started=0),
+        tell.at(30).start(AMD, "two", beside="one"),
+        tell.step(AMD, "d", "n", started=30),
+        tell.at(40).race(AMD, node, left, since=30 if left == "two" else 0),
+    )
+    cell = state.cells[cell_id(AMD)]
+    assert (cell.status, cell.node) == (Status.RUNNING, left)
+    assert cell.elapsed_s(moment(40)) == (10 if left == "two" else 40)
+    shown = {str(step.node): step.status for step in state.shown}
+    assert shown == {node: Status.CANCELLED, left: Status.RUNNING}
+    assert cell.counts() == (0, 1)
+
+
+def test_a_node_that_is_back_is_not_lost(tell: Teller) -> None:
+    assert folded(tell.lost("here")).lost == {HERE: "reset"}
+    assert folded(tell.lost("here"), tell.back("here")).lost == {}
+
+
 @pytest.mark.parametrize(
     ("cells", "name", "label"),
     [

@@ -16,3 +16,5 @@ def test_a_record_is_needed(backend: FakeBackend, capsys: pytest.CaptureFixture[
     assert "invalid format 'yaml'" in capsys.readouterr().err
     assert entry(["merge", "x.json"], backend=backend) == 2
     assert "cannot read" in capsys.readouterr().err
+    assert entry(["merge", "--verify", "some", "x.json"], backend=backend) == 2
+    assert "there is no mode of verification 'some'" in capsys.readouterr().err
