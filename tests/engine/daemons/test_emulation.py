@@ -1,11 +1,13 @@
 """Emulators registered through a docker daemon, and on this machine, used and taken back.
 
-Only platforms are touched that nothing else here uses: the kernel is everybody's.
+The kernel is everybody's: what was registered before is there again after each test.
 """
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -13,11 +15,18 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from bakex.api.platforms import catalogue
+from bakex.config import load
+from bakex.model.platform import Platform
+from bakex.platforms.tiny import program
 from tests.conftest import lacking
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from tests.engine.daemons.conftest import Dockerd
 
+PROGRAM = Path(sys.executable).with_name("bakex")
 TABLE = Path("/proc/sys/fs/binfmt_misc")
 PLATFORMS = "s390x,mips64le"
 OTHER = (
@@ -38,9 +47,39 @@ def clean() -> None:
         pytest.skip("this machine emulates the platforms of this test already")
 
 
+@pytest.fixture
+def bare(clean: None) -> Iterator[None]:
+    """Have the kernel know no interpreter at all."""
+    del clean
+    before = table()
+    handlers = {name: text for name, text in before.items() if name != "status"}
+    lines = [registration(name, text) for name, text in handlers.items()]
+    for name in handlers:
+        (TABLE / name).write_text("-1")
+    try:
+        assert table().keys() == {"status"}
+        yield
+    finally:
+        for line in lines:
+            (TABLE / "register").write_text(line)
+        assert table() == before
+
+
+def registration(name: str, text: str) -> str:
+    """Return what registers a handler of which the kernel tells this."""
+    told = dict(line.partition(" ")[::2] for line in text.splitlines())
+    if "magic" not in told or not Path(told["interpreter"]).exists():
+        pytest.skip(f"the handler {name} could not be registered again")
+    magic, mask = (
+        "".join(f"\\x{octet:02x}" for octet in bytes.fromhex(told.get(field, "")))
+        for field in ("magic", "mask")
+    )
+    return f":{name}:M:{told['offset']}:{magic}:{mask}:{told['interpreter']}:{told['flags:']}"
+
+
 def bakex(home: Path, *arguments: str, **environ: str) -> str:
     done = subprocess.run(
-        [Path(sys.executable).with_name("bakex"), "platform", *arguments],
+        [PROGRAM, "platform", *arguments],
         env={"PATH": os.environ["PATH"], "HOME": str(home), **environ},
         stdin=subprocess.DEVNULL,
         capture_output=True,
@@ -76,6 +115,61 @@ def test_through_docker_and_back(dockerd: Dockerd, tmp_path: Path) -> None:
     finally:
         bakex(tmp_path, "uninstall", "--node", "default", "--yes", **where)
     assert table() == before
+
+
+@pytest.mark.usefixtures("bare")
+def test_arm_and_riscv_on_a_machine_without_any_handler(dockerd: Dockerd, tmp_path: Path) -> None:
+    where = {"DOCKER_HOST": dockerd.address}
+    platforms = ("linux/arm64", "linux/arm/v7", "linux/riscv64")
+    known = catalogue(load({}, cwd=tmp_path))
+    for platform in map(Platform.parse, platforms):
+        code = program(platform, known.profiles[platform].binary)
+        assert code is not None
+        (tmp_path / f"tiny-{platform.architecture}").write_bytes(code)
+        (tmp_path / f"tiny-{platform.architecture}").chmod(0o755)
+    (tmp_path / "Dockerfile").write_text(
+        "FROM scratch\nARG TARGETARCH\nCOPY tiny-$TARGETARCH /tiny\n"
+        f'ENV UNIQUE={os.urandom(8).hex()}\nRUN ["/tiny"]\n'
+    )
+    (tmp_path / "docker-bake.json").write_text(
+        json.dumps(
+            {
+                "target": {
+                    "default": {
+                        "platforms": platforms,
+                        "network": "none",
+                        "output": ["type=cacheonly"],
+                    }
+                }
+            }
+        )
+    )
+
+    def bake() -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [PROGRAM, "bake", "--builder", f"docker+{dockerd.address}", "--progress", "plain"],
+            cwd=tmp_path,
+            env={"PATH": os.environ["PATH"], "HOME": str(tmp_path)},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=180,
+            check=False,
+        )
+
+    refused = bake()
+    assert refused.returncode != 0
+    # Before anything runs; or when it does, if the daemon remembers handlers that were there once.
+    assert "bakex platform install" in refused.stderr
+    bakex(tmp_path, "install", "arm64,arm,riscv64", "--node", "default", "--yes", **where)
+    try:
+        baked = bake()
+        assert baked.returncode == 0, baked.stderr
+        assert len(re.findall(r"^#\d+ [\d.]+ ok$", baked.stderr, re.MULTILINE)) == 3
+        assert bakex(tmp_path, "test", "arm64,arm,riscv64", **where).count(" runs ") == 3
+    finally:
+        bakex(tmp_path, "uninstall", "--node", "default", "--yes", **where)
+    assert table().keys() == {"status"}
 
 
 @pytest.mark.usefixtures("clean")
@@ -119,9 +213,8 @@ def test_a_machine_without_any_handler(tmp_path: Path, before: str) -> None:
     if subprocess.run(probe, capture_output=True, check=False).returncode != 0:
         pytest.skip("this kernel gives user namespaces no table of their own")
     script = ALONE.format(before=before)
-    program = str(Path(sys.executable).with_name("bakex"))
     done = subprocess.run(
-        [*alone, "sh", "-c", script, program],
+        [*alone, "sh", "-c", script, PROGRAM],
         env={"PATH": os.environ["PATH"], "HOME": str(tmp_path)},
         capture_output=True,
         text=True,
