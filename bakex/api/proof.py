@@ -1,8 +1,9 @@
 """Proof, before anything becomes visible, that the files of images can run on their platforms.
 
 Images are read back from where they were pushed, from the layouts of the run, or from the store of
-the node that keeps them without a name. What was verified in an earlier run is not verified
-again.
+the node that keeps them without a name: that only if somebody asked for it, since taking an image
+out of a store takes nearly as long as building it. What was verified in an earlier run is not
+verified again.
 """
 
 from __future__ import annotations
@@ -57,6 +58,7 @@ class _Case:
     cell: Cell
     wishes: Wishes
     device: Device | None
+    asked: bool  # for more than what is done anyway
 
 
 class Proof:
@@ -120,7 +122,7 @@ class Proof:
                         continue  # an index that is there already, and has more than is meant
                     bad += await self._image(case, reader, manifest, listed_for)
             for request in requests[cell.id]:
-                if isinstance(request, StoreImage):
+                if isinstance(request, StoreImage) and case.asked:
                     bad += await self._kept(case, request, result)
         if bad:
             await self._drop(cells, requests, results)
@@ -181,7 +183,8 @@ class Proof:
             allow=cell.target.verify_allow,
         )
         device = self._opened()[0].device(name) if name else None
-        return _Case(cell=cell, wishes=wishes, device=device)
+        asked = bool(self._mode or said or name)
+        return _Case(cell=cell, wishes=wishes, device=device, asked=asked)
 
     def _images(
         self, requests: Sequence[ExportRequest], result: CellResult

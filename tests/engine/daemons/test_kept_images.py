@@ -24,10 +24,12 @@ BAKE = """\
 group "default" { targets = ["good", "bad"] }
 target "good" {
   target = "good"
+  verify = "bin"
   tags   = ["good:1", "registry.invalid:5000/good:2"]
 }
 target "bad" {
   target = "bad"
+  verify = "bin"
   tags   = ["bad:1"]
 }
 """
@@ -137,8 +139,9 @@ def test_names_move_from_former_images(kitchen: Kitchen) -> None:
     assert kitchen.named == {"good:1", "registry.invalid:5000/good:2"}
 
 
-def test_unless_that_is_wanted(kitchen: Kitchen) -> None:
-    kitchen.bake("--load", "--verify", "off", "bad")
+@pytest.mark.parametrize("options", [["--verify", "off"], ["--set", "bad.verify="]])
+def test_unless_nobody_wants_that(kitchen: Kitchen, options: list[str]) -> None:
+    kitchen.bake("--load", *options, "bad")
     assert kitchen.names == {"bad:1"}
 
 
