@@ -34,7 +34,10 @@ if TYPE_CHECKING:
     from bakex.model.platform import Platform
 
 _EXIT = re.compile(
-    r'process "(?P<command>.*)" did not complete successfully: exit code: (?P<code>\d+)', re.DOTALL
+    # The second of each is what BuildKit 0.8 says, that of dockerd 20.10.
+    r'(?:process "|executor failed running \[)(?P<command>.*)'
+    r'(?:" did not complete successfully|\]): exit code: (?P<code>\d+)',
+    re.DOTALL,
 )
 _LOST = re.compile(r"no active session for|transport is closing")
 

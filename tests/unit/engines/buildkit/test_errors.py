@@ -89,11 +89,15 @@ def test_a_failed_step_has_everything(explained: Any) -> None:
     assert "2 | RUN false" in render(found.diagnostics()[0])
 
 
-def test_an_old_daemon_has_no_details(explained: Any) -> None:
-    found = explained(
+@pytest.mark.parametrize(
+    "message",
+    [
         'executor failed running: process "x" did not complete successfully: exit code: 127',
-        failed="broken",
-    )
+        "failed to solve: executor failed running [/bin/sh -c x]: exit code: 127",
+    ],
+)
+def test_an_old_daemon_has_no_details(explained: Any, message: str) -> None:
+    found = explained(message, failed="broken")
     assert found.summary.endswith("'x' ended with exit code 127")
     assert found.detail == "It wrote nothing."
     assert "not found" in found.hint
