@@ -42,13 +42,13 @@ async def check_store(store: Store) -> None:
 async def _check_blobs(store: Store) -> None:
     for data in (b"", b"small", bytes(range(256)) * (_LARGE >> 8)):
         blob = Descriptor(media_type=_OCTETS, digest=Digest.of(data), size=len(data))
-        _require(not await store.exists(blob), "a blob exists before it was pushed")
+        require(not await store.exists(blob), "a blob exists before it was pushed")
         await put_blob(store, data, _OCTETS)
         await put_blob(store, data, _OCTETS)
-        _require(await store.exists(blob), "a pushed blob does not exist")
-        _require(await read(store, blob, limit=_LARGE) == data, "a blob changed")
+        require(await store.exists(blob), "a pushed blob does not exist")
+        require(await read(store, blob, limit=_LARGE) == data, "a blob changed")
         longer = replace(blob, size=blob.size + 1)
-        _require(not await store.exists(longer), "a blob exists with another size")
+        require(not await store.exists(longer), "a blob exists with another size")
 
 
 async def _check_refusals(store: Store) -> None:
@@ -65,7 +65,7 @@ async def _check_refusals(store: Store) -> None:
             pass
         else:
             raise AssertionError(f"{data!r} was stored as {wanted.digest}")
-        _require(not await store.exists(wanted), "refused content was stored")
+        require(not await store.exists(wanted), "refused content was stored")
     try:
         await read(store, wanted, limit=_LARGE)
     except ContentNotFoundError:
@@ -83,7 +83,7 @@ async def _check_refusals(store: Store) -> None:
         pass
     else:
         raise AssertionError("a source that broke was taken for a whole one")
-    _require(not await store.exists(wanted), "part of the content was stored")
+    require(not await store.exists(wanted), "part of the content was stored")
 
 
 async def _check_names(store: Store) -> None:
@@ -99,15 +99,20 @@ async def _check_names(store: Store) -> None:
     for image in (first, second, second):
         await store.tag(image, "moving")
         found = await store.resolve("moving")
-        _require(found.digest == image.digest, "a tag stands for something else")
-        _require(found.size == image.size, "a tag has another size")
-        _require(found.media_type == image.media_type, "a tag has another media type")
+        require(found.digest == image.digest, "a tag stands for something else")
+        require(found.size == image.size, "a tag has another size")
+        require(found.media_type == image.media_type, "a tag has another media type")
     by_digest = await store.resolve(str(first.digest))
-    _require(by_digest.digest == first.digest, "a digest stands for something else")
+    require(by_digest.digest == first.digest, "a digest stands for something else")
     document = await read_document(store, by_digest)
-    _require(document.descriptor.digest == first.digest, "a manifest changed")
+    require(document.descriptor.digest == first.digest, "a manifest changed")
 
 
-def _require(holds: bool, otherwise: str) -> None:
+def require(holds: bool, otherwise: str) -> None:
+    """Check one thing, also under ``python -O``.
+
+    Raises:
+        AssertionError: It does not hold; the message is `otherwise`.
+    """
     if not holds:
         raise AssertionError(otherwise)

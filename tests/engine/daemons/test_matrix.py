@@ -29,6 +29,7 @@ from bakex.nodes.discovery import docker_images
 from bakex.oci.layout import OciLayout
 from bakex.registry.client import RegistryClient
 from bakex.run.clock import SystemClock
+from bakex.testing.engine_checks import DOCKERFILE, GREETING, check_engine
 from bakex.testing.fakes import EventRecorder
 from bakex.testing.keychain import StaticKeychain
 from tests.engine.daemons.bare import bare
@@ -141,6 +142,15 @@ async def steps_and_logs(bench: Bench, place: Path, registry: LoopbackRegistry) 
     assert any("RUN echo" in name for name in bench.cached)
     await bench.build(dockerfile, no_cache=True)
     assert bench.output == "hello\nhello\n"
+
+
+async def contract(bench: Bench, place: Path, registry: LoopbackRegistry) -> None:
+    """That which the fake daemon of `bakex.testing` is held to."""
+    (bench.context / "greeting").write_bytes(GREETING)
+    (place / "out").mkdir()
+    await check_engine(
+        bench.engine, lambda stage: bench.cell(DOCKERFILE, target=stage), place / "out"
+    )
 
 
 async def secrets(bench: Bench, place: Path, registry: LoopbackRegistry) -> None:
@@ -266,6 +276,7 @@ async def epochs(bench: Bench, place: Path, registry: LoopbackRegistry) -> None:
 
 FEATURES: dict[Any, frozenset[Feature]] = {
     steps_and_logs: frozenset(),
+    contract: frozenset(),
     secrets: frozenset(),
     ulimits: frozenset({Feature.ULIMITS}),
     step_resources: frozenset({Feature.STEP_RESOURCES}),
