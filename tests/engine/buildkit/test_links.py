@@ -13,14 +13,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from h2.connection import H2Connection
 
+from bakex._pb import bk_pb2 as pb
 from bakex.model.node import Wire
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from bakex.model.node import Endpoint
-    from tests.conftest import TestEngine
+    from tests.conftest import LoopbackRegistry, TestEngine
     from tests.engine.buildkit.conftest import Relay
 
 BAKE = """\
@@ -299,3 +301,112 @@ async def test_nothing_is_left_behind(command: Command) -> None:
     await asyncio.to_thread(command.bake, "--platform", "linux/amd64")
     home = Path(command._environment["HOME"])
     assert list((home / ".cache/bakex/run").iterdir()) == []
+
+
+# The whole of a frontend, which has only a shell: what it says to the daemon is prepared, but for
+# the name of the result, which comes with the first answer and goes back with the second call.
+FRONTEND = """\
+frame() {
+  set -- $(busybox dd bs=1 count=9 2>/dev/null | busybox od -An -tu1)
+  [ $# = 9 ] || exit 1
+  [ "$4 $5 $9" = "1 5 $stream" ] && exit 3  # it failed, and there is no answer
+  kind=$4 size=$(( ($1 * 256 + $2) * 256 + $3 ))
+}
+data() {
+  while frame && [ $kind != 0 ]; do busybox dd bs=1 count=$size >/dev/null 2>&1; done
+}
+stream=1
+busybox cat /solve
+data
+name=$(busybox dd bs=1 count=$size 2>/dev/null | busybox tail -c +8 | busybox head -c 25)
+stream=3
+busybox cat /return
+echo -n $name
+data
+"""
+REF = b"a result's name, not known"[:25]
+
+
+def calls() -> tuple[bytes, bytes]:
+    """Return the calls that make the result of another Dockerfile that of the frontend.
+
+    The second one lacks the name of the result.
+    """
+    solve = pb.GatewaySolveRequest(
+        frontend="dockerfile.v0", frontend_opt={"filename": "real.Dockerfile"}
+    )
+    back = pb.ReturnRequest(result=pb.Result(ref_id=REF.decode()))
+    connection = H2Connection()
+    connection.initiate_connection()
+    said: list[bytes] = []
+    for stream, method, request in ((1, "Solve", solve), (3, "Return", back)):
+        connection.send_headers(stream, [
+            (":method", "POST"), (":scheme", "http"), (":authority", "localhost"),
+            (":path", f"/moby.buildkit.v1.frontend.LLBBridge/{method}"),
+            ("content-type", "application/grpc"), ("te", "trailers"),
+        ])  # fmt: skip
+        message = request.SerializeToString()
+        message = b"\0" + len(message).to_bytes(4, "big") + message
+        connection.send_data(stream, message, end_stream=True)
+        said.append(connection.data_to_send())
+    return said[0], said[1].removesuffix(REF)
+
+
+def write_frontend(command: Command, image: str) -> None:
+    """Make a frontend image and push it."""
+    place = command.cwd / "frontend"
+    place.mkdir()
+    shutil.copy("/bin/busybox", place)
+    solve, back = calls()
+    (place / "solve").write_bytes(solve)
+    (place / "return").write_bytes(back)
+    (place / "speak").write_text(FRONTEND)
+    (place / "docker-bake.hcl").write_text(f"""\
+target "default" {{
+  context = "frontend"
+  tags = ["{image}"]
+  dockerfile-inline = <<EOT
+FROM scratch
+COPY busybox /bin/busybox
+COPY solve return speak /
+ENV PATH=/bin
+LABEL moby.buildkit.frontend.network.none=true
+ENTRYPOINT ["/bin/busybox", "sh", "/speak"]
+EOT
+}}
+""")
+    command.bake("-f", "frontend/docker-bake.hcl", "--push", "--platform", "linux/amd64",
+                 "--verify", "off")  # fmt: skip
+
+
+SYNTAX_BAKE = """\
+target "base" {
+  dockerfile = "odd"
+}
+target "default" {
+  contexts = { below = "target:base" }
+  dockerfile-inline = "FROM below\\nCOPY top /top"
+  output = ["type=local,dest=out"]
+}
+"""
+
+
+def test_a_base_with_a_frontend_of_its_own(command: Command, registry: LoopbackRegistry) -> None:
+    image = f"{registry.host}/odd/frontend:1"
+    write_frontend(command, image)
+    (command.cwd / "docker-bake.hcl").write_text(SYNTAX_BAKE)
+    (command.cwd / "odd").write_text(f"# syntax={image}\nnothing that Dockerfiles know\n")
+    (command.cwd / "real.Dockerfile").write_text("FROM scratch\nCOPY bottom /by-frontend\n")
+    command.bake("--platform", "linux/amd64", "--verify", "off")
+    assert command.tree() == {"by-frontend", "top"}
+
+
+def test_a_base_whose_frontend_is_nowhere(command: Command, registry: LoopbackRegistry) -> None:
+    image = f"{registry.host}/odd/nowhere:1"
+    (command.cwd / "docker-bake.hcl").write_text(SYNTAX_BAKE)
+    (command.cwd / "odd").write_text(f"# syntax={image}\nnothing that Dockerfiles know\n")
+    output = command.bake("--platform", "linux/amd64", code=1)
+    assert output.count("error[") == 1
+    assert image in output
+    assert "base@linux/amd64" in output
+    assert not (command.cwd / "out").exists()
