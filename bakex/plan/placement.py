@@ -20,7 +20,6 @@ from __future__ import annotations
 import heapq
 from bisect import insort
 from dataclasses import dataclass, field
-from statistics import fmean
 from typing import TYPE_CHECKING
 
 from bakex.model.node import Speed
@@ -269,7 +268,7 @@ def _distinct(wishes: Sequence[Wish]) -> Collection[Able]:
 def _expected(wishes: Sequence[Wish], weights: Mapping[NodeName, int]) -> dict[CellId, float]:
     """Return the seconds of each cell on a native node of weight 1."""
     known = {wish.id: _measured(wish.past, weights) for wish in wishes if wish.past}
-    usual = fmean(known.values()) if known else _UNKNOWN_S
+    usual = sum(known.values()) / len(known) if known else _UNKNOWN_S
     return {wish.id: known.get(wish.id, usual) for wish in wishes}
 
 
