@@ -89,20 +89,21 @@ async def whole(response: httpx.Response, request: Request) -> Answer:
     """
     announced = response.headers.get("content-length", "")
     body = bytearray()
-    if request.method != "HEAD":
-        if announced.isdigit() and int(announced[:20]) > request.limit:
-            raise _too_large(request)
-        try:
-            async with (
-                asyncio.timeout(2 * request.read_s),
-                closing(Download(response, request).chunks()) as chunks,
-            ):
-                async for chunk in chunks:
-                    body += chunk
-                    if len(body) > request.limit:
-                        raise _too_large(request)
-        except TimeoutError:
-            raise _too_slow(request) from None
+    if request.method != "HEAD" and announced.isdigit() and int(announced[:20]) > request.limit:
+        raise _too_large(request)
+    # A HEAD is read to its end, too, although nothing follows: a connection with an answer that was
+    # not taken to its end is closed instead of used again.
+    try:
+        async with (
+            asyncio.timeout(2 * request.read_s),
+            closing(Download(response, request).chunks()) as chunks,
+        ):
+            async for chunk in chunks:
+                body += chunk
+                if len(body) > request.limit:
+                    raise _too_large(request)
+    except TimeoutError:
+        raise _too_slow(request) from None
     return Answer(
         status=response.status_code,
         headers=response.headers,

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import AsyncExitStack, asynccontextmanager
-from http.cookiejar import CookieJar, DefaultCookiePolicy
+from functools import cache
 from typing import TYPE_CHECKING
 
 import httpx
@@ -44,6 +44,12 @@ _CONNECT_S = 10.0
 _WRITE_S = 120.0  # for one chunk of at most 1 MiB: slow links are no failure
 _UNTOLD = 3  # a server that wants fewer requests and does not say for how long: as after so many
 _SAFE = frozenset({"GET", "HEAD"})
+_HEADERS = {
+    "Accept": "*/*",
+    "Accept-Encoding": "identity",
+    "Connection": "keep-alive",
+    "User-Agent": f"bakex/{__version__}",
+}
 
 
 class Transport:
@@ -53,17 +59,10 @@ class Transport:
         self.clock = clock
         self.policy = policy
         self._connections = connections
-        self._client = httpx.AsyncClient(
-            transport=connections.transport,
-            follow_redirects=False,
-            trust_env=False,
-            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
-            headers={"User-Agent": f"bakex/{__version__}", "Accept-Encoding": "identity"},
-        )
 
     async def aclose(self) -> None:
         """Drop the connections; safe to repeat."""
-        await self._client.aclose()
+        await self._connections.transport.aclose()
 
     def attempts(self) -> Attempts:
         """Return a counter for work that consists of more than one request."""
@@ -210,10 +209,10 @@ class Transport:
             # Authorization takes time, in which the host may have asked for a pause.
             await site.gate.passed()
             async with self._routed(site, request, header) as response:
-                # Whoever else answers, after a redirect, has no say in where credentials go.
-                own = origin(str(response.url)) == origin(site.base)
                 other: str | None = None
-                if response.status_code == 401 and guarded and own and left:
+                # Whoever else answers, after a redirect, has no say in where credentials go.
+                asks = response.status_code == 401 and guarded and left
+                if asks and origin(str(response.url)) == origin(site.base):
                     challenge = response.headers.get_list("www-authenticate")
                     other = await site.auth.challenged(challenge, request.scopes, header)
                 if other is None:
@@ -250,7 +249,7 @@ class Transport:
         """Send one HTTP request; failures up to the head of the answer become `RegistryError`."""
         async with AsyncExitStack() as stack:
             body: bytes | AsyncIterator[bytes] = content
-            sent = dict(headers)
+            sent = {**_HEADERS, **headers}
             if request.body is not None:
                 body = request.body()
                 await stack.enter_async_context(closing(body))
@@ -258,21 +257,26 @@ class Transport:
             elif request.method not in _SAFE:
                 sent["Content-Length"] = str(len(content))
             try:
-                message = self._client.build_request(
+                message = httpx.Request(
                     request.method,
                     url,
                     headers=sent,
                     content=body or None,
-                    timeout=httpx.Timeout(
-                        connect=_CONNECT_S, read=request.read_s, write=_WRITE_S, pool=None
-                    ),
+                    extensions={"timeout": _timeout(request.read_s)},
                 )
                 async with asyncio.timeout(request.whole_s):
-                    response = await self._client.send(message, stream=True)
+                    response = await self._connections.transport.handle_async_request(message)
             except (TimeoutError, httpx.TransportError, httpx.InvalidURL, OSError) as error:
                 raise unreachable(error, request.action, request.place) from None
             stack.push_async_callback(response.aclose)
+            response.request = message
             yield response
+
+
+@cache
+def _timeout(read_s: float) -> dict[str, float | None]:
+    """Return the bounds of one request as httpcore takes them; there are two kinds of requests."""
+    return {"connect": _CONNECT_S, "read": read_s, "write": _WRITE_S, "pool": None}
 
 
 def _follows(method: str, status: int) -> bool:

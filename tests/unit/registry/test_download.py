@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import httpx
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
 REQUEST = Request(method="GET", target="/", action="pull from", place="reg/app", limit=1000)
+HEAD = replace(REQUEST, method="HEAD")
 
 
 def response(chunks: AsyncIterator[bytes], **headers: str) -> httpx.Response:
@@ -52,6 +54,19 @@ async def test_more_than_the_limit_is_not_read() -> None:
     for headers in ({}, {"Content-Length": "9" * 40}):
         with pytest.raises(RegistryError, match="more than 1000 bytes"):
             await whole(response(drip(500, 100), **headers), REQUEST)
+
+
+async def test_an_answer_to_head_is_taken_to_its_end() -> None:
+    ended: list[bool] = []
+
+    async def nothing() -> AsyncIterator[bytes]:
+        async for chunk in drip(0, 0):
+            yield chunk
+        ended.append(True)
+
+    # The length is that of what was asked about, and may be more than anybody would read.
+    answer = await whole(response(nothing(), **{"Content-Length": "5000"}), HEAD)
+    assert (answer.body, ended) == (b"", [True])
 
 
 async def test_an_answer_that_never_ends_is_given_up() -> None:

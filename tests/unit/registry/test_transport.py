@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 from typing import TYPE_CHECKING
 
 import pytest
 
 from bakex.errors import DeniedError, RateLimitedError, RegistryError, UnauthorizedError
+from bakex.model.descriptor import Descriptor
 from bakex.model.digest import Digest
 from bakex.oci.verified import read
 from bakex.registry.credential import Credential
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 
 OCTETS = "application/octet-stream"
 BIG = bytes(range(256)) * 1024
+EMPTY = Descriptor(media_type=OCTETS, digest=Digest.of(b""), size=0)
 USERS = {"joe": "hunter2"}
 JOE = Credential(username="joe", secret="hunter2")
 
@@ -358,12 +361,50 @@ async def test_a_host_is_asked_for_its_ways_once(registry: FakeRegistry, rig: Ri
     assert registry.requests("GET /v2/") == ["GET /v2/"]
 
 
-async def test_cookies_are_not_kept(registry: FakeRegistry, rig: Rig) -> None:
-    registry.fail(Fault(match="HEAD", headers={"Set-Cookie": "sid=1; Path=/"}))
-    with pytest.raises(RegistryError):
-        await rig.repository(f"{registry.host}/app").resolve("1")
-    jar = rig.client._transport._client.cookies
-    assert len(jar) == 0
+async def test_one_connection_is_used_again_and_again(rig: Rig) -> None:
+    connections: list[int] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        connections.append(0)
+        with contextlib.suppress(asyncio.IncompleteReadError):
+            while True:
+                await reader.readuntil(b"\r\n\r\n")
+                connections[-1] += 1
+                writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    async with server:
+        port = server.sockets[0].getsockname()[1]
+        repository = rig.repository(f"127.0.0.1:{port}/app")
+        for _ in range(3):
+            assert await repository.exists(EMPTY)
+        await rig.client.aclose()
+    # The first attempt finds out that TLS is not spoken there.
+    assert connections[-1] == 4
+
+
+async def test_cookies_are_not_kept(rig: Rig) -> None:
+    heads: list[bytes] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(asyncio.IncompleteReadError):
+            while True:
+                heads.append(await reader.readuntil(b"\r\n\r\n"))
+                writer.write(b"HTTP/1.1 200 OK\r\nSet-Cookie: sid=1; Path=/\r\n")
+                writer.write(b"Content-Length: 0\r\n\r\n")
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    async with server:
+        port = server.sockets[0].getsockname()[1]
+        repository = rig.repository(f"127.0.0.1:{port}/app")
+        await repository.exists(EMPTY)
+        await repository.exists(EMPTY)
+        await rig.client.aclose()
+    assert len(heads) == 3
+    assert b"cookie" not in heads[-1].lower()
+    assert b"\r\nuser-agent: bakex/" in heads[-1].lower()
 
 
 async def test_403_is_not_tried_again(registry: FakeRegistry, rig: Rig) -> None:
