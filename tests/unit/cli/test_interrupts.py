@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import termios
-from threading import Thread
+from threading import Condition, Thread
 from typing import IO, TYPE_CHECKING
 
 import pytest
@@ -101,13 +101,21 @@ class OnTerminal:
         self.before = termios.tcgetattr(self.slave)
         self.child = started(*arguments, stderr=self.slave)
         self.written = bytearray()
+        self._more = Condition()
         self._reader = Thread(target=self._read, daemon=True)
         self._reader.start()
 
     def _read(self) -> None:
         with contextlib.suppress(OSError):
             while data := os.read(self.master, 65536):
-                self.written += data
+                with self._more:
+                    self.written += data
+                    self._more.notify_all()
+
+    def shows(self, text: bytes) -> bool:
+        """Wait until a text was written."""
+        with self._more:
+            return self._more.wait_for(lambda: text in self.written, TIMEOUT_S)
 
     def finish(self) -> int:
         self.child.communicate(timeout=TIMEOUT_S)
@@ -125,12 +133,12 @@ class OnTerminal:
 def test_the_terminal_is_as_it_was(scenario: str, signals: Sequence[bytes]) -> None:
     terminal = OnTerminal(scenario, "bake")
     assert next_line(terminal.child) == b"ready"
+    assert terminal.shows(b"[app linux/amd64 1/1] RUN make")
     for answer in signals:
         terminal.child.send_signal(signal.SIGINT)
         assert next_line(terminal.child) == answer
     assert terminal.finish() == 130
     written = bytes(terminal.written)
-    assert b"[app linux/amd64 1/1] RUN make" in written
     assert written.count(HIDDEN) == 1
     assert written.rfind(SHOWN) > written.rfind(HIDDEN)
 
