@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from bakex.api.calls import ask, to_build
 from bakex.api.connect import Connector
-from bakex.api.course import Course, image_stores
+from bakex.api.course import Course, image_stores, keeps_images
 from bakex.api.definition import check
 from bakex.api.desk import RunDesk
 from bakex.api.history import History
@@ -259,6 +259,6 @@ class Client:
 
     def _with_default(self, target: Target) -> Target:
         """Give a target without output the one that a docker user expects: its image store."""
-        if target.output or not image_stores(self._nodes):
+        if target.output or not any(map(keeps_images, self.nodes)):
             return target
         return evolve(target, {"output": (Output(type="docker"),)})

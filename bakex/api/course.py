@@ -225,5 +225,10 @@ def image_stores(nodes: Iterable[Connected]) -> dict[NodeName, ImageStore | None
         if node.way is None
         else docker_images(node.way, by_digest=not is_classic(node.info))
         for node in nodes
-        if Feature.IMAGE_LOAD in node.info.features and not node.info.endpoint.private
+        if keeps_images(node.info)
     }
+
+
+def keeps_images(node: NodeInfo) -> bool:
+    """Return whether a node's own image store is where the user looks for images."""
+    return Feature.IMAGE_LOAD in node.features and not node.endpoint.private
