@@ -96,7 +96,7 @@ class Dispatch:
             key = (frozenset(speeds.items()), cell.speed, cell.id in self._families)
             kind = kinds.get(key)
             if kind is None:
-                kind = kinds[key] = Kind(speeds)
+                kind = kinds[key] = Kind()
                 for node, speed in speeds.items():
                     if cell.id not in self._families and _RANK[speed] <= _RANK[cell.speed]:
                         self._helps[node].append(kind)
@@ -169,8 +169,8 @@ class Dispatch:
         Returns:
             The node; None if there is none, or if the cell is bound to the node where it is.
         """
-        here = self._places[cell]
-        if cell in self._families or self.speed(self._cells[cell], here) is Speed.NATIVE:
+        here = self._cells[cell].speed_on(self._places[cell])
+        if cell in self._families or here is Speed.NATIVE:
             return None
         idle = [
             (name, speed)
@@ -246,10 +246,6 @@ class Dispatch:
     def is_lost(self, node: NodeName) -> bool:
         """Return whether a node was lost."""
         return self._nodes[node].is_lost
-
-    def speed(self, cell: Cell, node: NodeName) -> Speed:
-        """Return how a node runs a cell that may run there."""
-        return self._kinds[cell.id].speeds[node]
 
     def _queue(self, cell: Cell, avoid: NodeName | None = None) -> None:
         """Have a cell wait for a slot, unless it waits for something else still.

@@ -164,7 +164,7 @@ class _Run:
         self, group: asyncio.TaskGroup, cell: Cell, node: NodeName, first: Attempt | None = None
     ) -> None:
         """Begin an attempt that has its slot; beside a first one, if there is one."""
-        here = replace(cell, node=node, speed=self._dispatch.speed(cell, node))
+        here = replace(cell, node=node, speed=cell.speed_on(node))
         number = self._count(cell) + (0 if first is None else 1)
         own = Attempt(here, number, self._events, self._clock)
         if first is not None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from bakex.model.node import NodeName, Speed
     from bakex.model.plan import Cell, CellId
@@ -56,7 +56,6 @@ class Kind:
         later: What they may take over after a while, and when.
     """
 
-    speeds: Mapping[NodeName, Speed]
     helpers: int = 0
     queue: list[Key] = field(default_factory=list[Key])
     later: list[tuple[float, Key]] = field(default_factory=list[tuple[float, Key]])

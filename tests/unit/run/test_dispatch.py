@@ -82,7 +82,7 @@ def test_an_idle_node_takes_over_what_waits_for_a_busy_one() -> None:
     ]
     dispatch = Dispatch(faster, {A: 1, B: 1})
     assert started(dispatch) == ["x:a", "y:b"]
-    assert dispatch.speed(faster[1], B) is NATIVE
+    assert faster[1].speed_on(B) is NATIVE
 
 
 def test_of_several_busy_nodes_the_first_cell_is_taken_over() -> None:
