@@ -37,6 +37,11 @@ _SHOWN: Final = 500  # characters of a refusal that are shown
 class _BrokenOffError(Exception):
     """An exchange with the daemon did not come to its end."""
 
+    @property
+    def detail(self) -> str:
+        """A sentence on why."""
+        return f"{self}." if str(self) else "The connection ended early."
+
 
 class DockerImages:
     """Implements `bakex.carriers.ImageLoader` and `bakex.carriers.ImageStore`.
@@ -88,7 +93,7 @@ class DockerImages:
         except _BrokenOffError as error:
             raise OutputError(
                 f"the image could not be handed to docker at {self.endpoint.address}",
-                detail=f"{error}." if str(error) else "The connection ended early.",
+                detail=error.detail,
                 hint="check that the docker daemon is running",
             ) from error
         except OSError as error:
@@ -118,7 +123,7 @@ class DockerImages:
         except _BrokenOffError as error:
             raise NodeError(
                 f"docker at {self.endpoint.address} broke off while it handed over {name}",
-                detail=f"{error}." if str(error) else "The connection ended early.",
+                detail=error.detail,
                 hint="look at the daemon's log",
             ) from error
         except OSError as error:
@@ -179,7 +184,7 @@ class DockerImages:
         except _BrokenOffError as error:
             raise OutputError(
                 f"docker at {self.endpoint.address} broke off while it named an image {other}",
-                detail=f"{error}." if str(error) else "The connection ended early.",
+                detail=error.detail,
                 hint="check that the docker daemon is running, and bake again",
             ) from error
         if response.status_code != 201:
