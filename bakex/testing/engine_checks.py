@@ -41,14 +41,19 @@ _BUILD_S = 60.0  # for one build, on a machine that is busy
 _CANCEL_S = 10.0
 
 
-class _Listener(EventRecorder):
-    """Tells when a step has written something."""
+class Listener(EventRecorder):
+    """Tells when a step has written something.
+
+    Attributes:
+        output: Set by then.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self.output = asyncio.Event()
 
     def emit(self, event: Event) -> None:
+        """Keep an event."""
         super().emit(event)
         if isinstance(event, LogWritten):
             self.output.set()
@@ -127,7 +132,7 @@ async def _check_failure(engine: Engine, cell: Cell, directory: Path) -> None:
 
 
 async def _check_cancelling(engine: Engine, cell: Cell, directory: Path) -> None:
-    before, events = _names(directory), _Listener()
+    before, events = _names(directory), Listener()
     async with asyncio.TaskGroup() as group:
         build = group.create_task(
             _build(engine, cell, SaveTar(file=directory / "cancelled.tar"), events=events)

@@ -21,7 +21,7 @@ from bakex.nodes.dialers import dialer
 from bakex.nodes.drivers.private import PrivateEngine
 from bakex.run.clock import SystemClock
 from bakex.session.upgrade import upgrade
-from bakex.testing.fakes import EventRecorder
+from bakex.testing.engine_checks import Listener
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator, Mapping
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from bakex.building import LinkedContent
     from bakex.carriers import Dialer
     from bakex.config import Settings
-    from bakex.events import Event
     from bakex.interfaces import Credentials
     from bakex.model.node import Endpoint
     from bakex.model.result import CellResult, ExportRequest
@@ -58,19 +57,6 @@ class Tunnelled:
         return transport
 
 
-class Heard(EventRecorder):
-    """Tells when a step has written something."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.output = asyncio.Event()
-
-    def emit(self, event: Event) -> None:
-        super().emit(event)
-        if isinstance(event, LogWritten):
-            self.output.set()
-
-
 class Bench:
     """An engine, a build context, and what a build of it needs."""
 
@@ -92,7 +78,7 @@ class Bench:
             {"HOME": str(directory), "TOKEN": "hunter2", **environ}, cwd=directory
         )
         self.engine = self.connect(way, self.settings)
-        self.events = Heard()
+        self.events = Listener()
 
     def connect(self, way: Dialer, settings: Settings) -> BuildkitEngine:
         return BuildkitEngine(way, keychain=NoKeys(), settings=settings, clock=SystemClock())
