@@ -35,6 +35,7 @@ target "each" {
 }
 group "default" { targets = ["a", "b", "c"] }
 """
+TOLD_S = 1.0  # from the signal until the last node knows; milliseconds where nothing else runs
 MOST_S = 10.0  # for a command that takes a second on a machine that has nothing else to do
 
 
@@ -145,7 +146,7 @@ async def test_all_nodes_are_told_while_they_build(project: Path, nodes: Nodes) 
     assert process.returncode == 130, said
     check(project, nodes, process, said)
     assert (project / "result.json").exists()
-    assert max(nodes.ended) - sent < MOST_S
+    assert max(nodes.ended) - sent < TOLD_S
 
 
 @pytest.mark.slow
