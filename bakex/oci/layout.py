@@ -18,6 +18,7 @@ import stat
 import tempfile
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -26,6 +27,7 @@ from bakex.errors import ContentError, ContentNotFoundError, OutputError, SizeMi
 from bakex.model.digest import Digest, is_digest
 from bakex.model.documents import load_object
 from bakex.model.media_types import MAX_MANIFEST_SIZE
+from bakex.oci.file import FileContent
 from bakex.oci.layout_index import EMPTY, LayoutIndex
 from bakex.oci.verified import check, parse_document
 
@@ -43,7 +45,6 @@ if TYPE_CHECKING:
 
 VERSION = "1.0.0"
 MARKER = b'{"imageLayoutVersion":"1.0.0"}'
-_CHUNK = 1 << 20
 _MAX_MARKER_SIZE = 1 << 16
 _LOCK_TIMEOUT_S = 30.0  # BuildKit holds the lock only while it rewrites one small file
 
@@ -128,16 +129,14 @@ class OciLayout:
         with self._open(self.path(digest), str(digest)) as file:
             yield file
 
-    async def fetch(self, descriptor: Descriptor) -> AsyncGenerator[bytes, None]:
-        """Yield a blob.
+    def fetch(self, descriptor: Descriptor) -> FileContent:
+        """Return a blob; what is wrong with it is raised when it is read.
 
         Raises:
             ContentNotFoundError: Not there.
             ContentError: Not a regular file, or it cannot be read.
         """
-        with self.opened(descriptor.digest) as file:
-            while chunk := file.read(_CHUNK):
-                yield chunk
+        return FileContent(partial(self.opened, descriptor.digest))
 
     async def exists(self, descriptor: Descriptor) -> bool:
         """Return whether the blob is there, with the right size.

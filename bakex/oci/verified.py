@@ -12,6 +12,7 @@ from bakex.model.documents import kind_of, load_object
 from bakex.model.index import Index
 from bakex.model.manifest import ImageConfig, ImageManifest
 from bakex.model.media_types import INDEXES, MAX_CONFIG_SIZE, MAX_MANIFEST_SIZE
+from bakex.oci.file import FileContent
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -67,6 +68,7 @@ class _Checked(AsyncGenerator[bytes, None]):
 
     def __init__(self, chunks: AsyncIterator[bytes], descriptor: Descriptor) -> None:
         self.descriptor = descriptor
+        self.source = chunks
         self._chunks = _verified(chunks, descriptor)
 
     async def asend(self, value: None) -> bytes:
@@ -98,6 +100,15 @@ def check(chunks: AsyncIterator[bytes], descriptor: Descriptor) -> AsyncGenerato
         if (known.digest, known.size) == (descriptor.digest, descriptor.size):
             return chunks
     return _Checked(chunks, descriptor)
+
+
+def file_of(content: AsyncIterator[bytes]) -> FileContent | None:
+    """Return the file that content comes from, unchecked; None if it comes from elsewhere.
+
+    Only for those who hand the content to somebody that compares its digest.
+    """
+    source = content.source if isinstance(content, _Checked) else content
+    return source if isinstance(source, FileContent) else None
 
 
 async def _verified(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import httpx
 
 from bakex.errors import ConfigError
+from bakex.registry.lane import Lane
 from bakex.registry.lanes import Lanes
 from bakex.registry.proxies import proxy_for
 from bakex.registry.tls import Contexts
@@ -48,7 +49,7 @@ class Connections:
         """Accept any certificate from one origin."""
         self._unverified.add(origin(base))
 
-    def connect(self, url: httpx.URL) -> httpx.AsyncHTTPTransport:
+    def connect(self, url: httpx.URL) -> httpx.AsyncBaseTransport:
         """Return a transport for one connection to the origin of a URL.
 
         Raises:
@@ -56,12 +57,14 @@ class Connections:
         """
         scheme, host, port = origin(str(url))
         proxy = proxy_for(scheme, host, port, self._environ)
+        if proxy is None:
+            return Lane(None if scheme == "http" else self._context(url))
         try:
             return httpx.AsyncHTTPTransport(
                 verify=self._context(url),
                 limits=_SINGLE,
                 trust_env=False,
-                proxy=None if proxy is None else httpx.Proxy(proxy),
+                proxy=httpx.Proxy(proxy),
             )
         except (ValueError, httpx.InvalidURL, ImportError):
             # The URL is not shown: it may hold a password.

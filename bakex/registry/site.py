@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 _HUB_API = "registry-1.docker.io"
 _REQUESTS = 16  # in flight at a time; enough to hide 30 ms per request (spec/registry 0.1)
-_LARGE = 6  # uploads of large blobs at a time: more only share the same link
+_LARGE = 4  # uploads of large blobs at a time: more only share the same link
 
 
 class Site:

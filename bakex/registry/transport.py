@@ -15,15 +15,17 @@ from __future__ import annotations
 import asyncio
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import httpx
 
 from bakex._version import __version__
 from bakex.errors import RegistryError
+from bakex.oci.file import FileContent
 from bakex.oci.verified import closing
 from bakex.registry.download import Download, whole
 from bakex.registry.errors import most_telling, refused, unreachable
+from bakex.registry.lane import FILE
 from bakex.registry.request import Request, probe
 from bakex.registry.retry import RETRIED, THROTTLED, Attempts, retry_after, too_long
 from bakex.registry.urls import check_peer, join, origin
@@ -249,10 +251,13 @@ class Transport:
         """Send one HTTP request; failures up to the head of the answer become `RegistryError`."""
         async with AsyncExitStack() as stack:
             body: bytes | AsyncIterator[bytes] = content
+            extensions: dict[str, Any] = {"timeout": _timeout(request.read_s)}
             sent = {**_HEADERS, **headers}
             if request.body is not None:
                 body = request.body()
                 await stack.enter_async_context(closing(body))
+                if isinstance(body, FileContent):
+                    extensions[FILE] = body.opened
                 sent["Content-Length"] = str(request.length)
             elif request.method not in _SAFE:
                 sent["Content-Length"] = str(len(content))
@@ -262,7 +267,7 @@ class Transport:
                     url,
                     headers=sent,
                     content=body or None,
-                    extensions={"timeout": _timeout(request.read_s)},
+                    extensions=extensions,
                 )
                 async with asyncio.timeout(request.whole_s):
                     response = await self._connections.transport.handle_async_request(message)

@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
 
-from bakex.errors import DigestMismatchError, RegistryError
+from bakex.errors import DigestMismatchError, RegistryError, SizeMismatchError
 from bakex.model.descriptor import Descriptor
 from bakex.model.digest import Digest
 from bakex.oci.copy import once
+from bakex.oci.file import FileContent
+from bakex.oci.layout import OciLayout
+from bakex.oci.verified import stream
 from bakex.registry.request import Request
 from bakex.testing.images import put_blob
 from bakex.testing.registry import FakeRegistry, Fault
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.unit.registry.conftest import Rig
 
 OCTETS = "application/octet-stream"
@@ -130,6 +137,90 @@ async def test_a_push_can_be_tried_without_pushing(registry: FakeRegistry, rig: 
     await repository.check_push()
     methods = [seen.split()[0] for seen in registry.requests("uploads")]
     assert methods == ["POST", "DELETE", "POST", "DELETE"]
+
+
+@pytest.fixture
+def large(tmp_path: Path) -> tuple[OciLayout, Descriptor]:
+    """Return a layout with a blob that is worth sending without reading it."""
+    layout = OciLayout.create(tmp_path / "layout", durable=False)
+    return layout, asyncio.run(put_blob(layout, BIG * 3, OCTETS))
+
+
+def path(large: tuple[OciLayout, Descriptor]) -> Path:
+    layout, blob = large
+    return layout.path(blob.digest)
+
+
+async def sent(registry: FakeRegistry, rig: Rig, large: tuple[OciLayout, Descriptor]) -> int:
+    """Push the blob, and return how often it was sent."""
+    layout, blob = large
+    repository = rig.repository(f"{registry.host}/app")
+    await repository.push(blob, partial(stream, layout, blob))
+    assert registry.content.blob("app", str(blob.digest)).read_bytes() == BIG * 3
+    assert registry.is_done
+    return sum(seen.startswith("PUT") for seen in registry.requests("uploads"))
+
+
+async def test_a_large_file_is_not_read(
+    registry: FakeRegistry,
+    rig: Rig,
+    large: tuple[OciLayout, Descriptor],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delattr(FileContent, "asend")
+    assert await sent(registry, rig, large) == 1
+
+
+async def test_a_large_file_that_was_damaged_on_its_way_is_sent_again(
+    registry: FakeRegistry, rig: Rig, large: tuple[OciLayout, Descriptor]
+) -> None:
+    registry.fail(Fault(match=WHOLE, corrupt_request=True))
+    assert await sent(registry, rig, large) == 2
+
+
+@pytest.mark.parametrize("status", [413, 415])
+async def test_a_large_file_can_go_in_pieces_as_well(
+    registry: FakeRegistry, rig: Rig, large: tuple[OciLayout, Descriptor], status: int
+) -> None:
+    registry.fail(Fault(match=WHOLE, status=status))
+    assert await sent(registry, rig, large) == 2
+    assert registry.requests("PATCH")
+
+
+async def test_a_large_file_that_is_damaged_is_refused(
+    registry: FakeRegistry, rig: Rig, large: tuple[OciLayout, Descriptor]
+) -> None:
+    path(large).write_bytes(bytes(len(BIG) * 3))
+    with pytest.raises(DigestMismatchError, match=str(large[1].digest)):
+        await sent(registry, rig, large)
+    assert not registry.content.has_blob("app", str(large[1].digest))
+
+
+async def test_a_large_file_that_is_too_short_is_refused(
+    registry: FakeRegistry, rig: Rig, large: tuple[OciLayout, Descriptor]
+) -> None:
+    path(large).write_bytes(BIG)
+    with pytest.raises(SizeMismatchError, match=f"has {len(BIG)} bytes"):
+        await sent(registry, rig, large)
+    assert not registry.content.has_blob("app", str(large[1].digest))
+
+
+async def test_a_registry_that_does_not_say_what_it_has_stored_is_checked(
+    registry: FakeRegistry, rig: Rig, large: tuple[OciLayout, Descriptor]
+) -> None:
+    registry.fail(Fault(match=WHOLE, headers={"Docker-Content-Digest": None}))
+    assert await sent(registry, rig, large) == 1
+
+
+async def test_a_registry_that_compares_no_digests_is_found_out(
+    registry: FakeRegistry, rig: Rig, large: tuple[OciLayout, Descriptor]
+) -> None:
+    registry.fail(Fault(match=WHOLE, status=201))
+    path(large).write_bytes(bytes(len(BIG) * 3))
+    with pytest.raises(RegistryError, match="has stored damaged content as sha256:") as caught:
+        await sent(registry, rig, large)
+    assert "has the digest" in caught.value.detail
+    assert not caught.value.transient
 
 
 def test_a_request_has_a_longest_time() -> None:
