@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 import httpx
 import pytest
 
+from bakex._util.tls import client_context
 from bakex.registry.lane import FILE, Lane
 from bakex.testing.certificates import Authority
 
@@ -34,26 +35,43 @@ class Server:
         self.left = asyncio.Event()
         self.url = ""
         self._talk = talk
+        self._open: dict[asyncio.StreamWriter, asyncio.Task[None]] = {}
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
+        task = asyncio.current_task()
+        assert task is not None
+        self._open[writer] = task
         try:
             await self._talk(reader, writer)
         except (ConnectionError, asyncio.IncompleteReadError):
             pass
         finally:
             writer.close()
+            del self._open[writer]
             self.left.set()
+
+    async def end(self) -> None:
+        """Drop the connections that are left."""
+        tasks = list(self._open.values())
+        for writer in self._open:
+            writer.transport.abort()
+        if tasks:
+            await asyncio.wait(tasks)
 
 
 @asynccontextmanager
 async def serving(talk: Talk, *, tls: ssl.SSLContext | None = None) -> AsyncGenerator[Server, None]:
     server = Server(talk)
     listening = await asyncio.start_server(server.serve, "127.0.0.1", 0, ssl=tls)
-    async with listening:
-        port = listening.sockets[0].getsockname()[1]
-        server.url = f"{'https' if tls else 'http'}://127.0.0.1:{port}/v2/"
+    port = listening.sockets[0].getsockname()[1]
+    server.url = f"{'https' if tls else 'http'}://127.0.0.1:{port}/v2/"
+    try:
         yield server
+    finally:
+        # Without waiting for its connections, as newer Pythons would.
+        listening.close()
+        await server.end()
 
 
 async def head(reader: asyncio.StreamReader) -> bytes:
@@ -363,7 +381,7 @@ def secure(tmp_path: Path) -> tuple[ssl.SSLContext, ssl.SSLContext]:
     authority = Authority(tmp_path)
     server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     server.load_cert_chain(authority.joined("registry", "127.0.0.1"))
-    return server, ssl.create_default_context(cafile=authority.certificate)
+    return server, client_context(authorities=authority.certificate)
 
 
 @pytest.mark.parametrize("tls", [False, True])
