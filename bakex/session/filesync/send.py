@@ -11,6 +11,9 @@ Rules (fsutil, send.go):
 * After the receiver's FIN we answer FIN and are done: a daemon waits for our end before it ends its
   own side.
 
+The list goes on only while little content is owed: a daemon has a thread of execution for each file
+that it waits for, and its garbage collector looks through all of them again and again.
+
 Listing and reading happen in threads, a bounded piece at a time; reading goes on while what was
 read before is sent. All packets go through one lock, because a message may be sent in several parts
 and two must not mix.
@@ -46,7 +49,8 @@ KiB = 1024
 MAX_DATA_SIZE = 256 * KiB
 """Bytes of content in one packet; larger ones gain nothing, smaller ones cost both sides time."""
 
-_ENTRIES_PER_STEP = 512
+_ENTRIES_PER_STEP = 256  # as many as fsutil takes in ahead of what it writes to the disk
+_OWED = 256  # files that have been asked for, from which on the list waits
 _PACKETS_PER_STEP = 1024
 _BYTES_PER_STEP = 512 * KiB
 _STEPS_AHEAD = 4  # that have been read and wait to be sent
@@ -101,6 +105,8 @@ class _Exchange:
         self._requested = deque[tuple[int, bytes]]()
         self._finished = False
         self._wake = asyncio.Event()
+        self._room = asyncio.Event()
+        self._room.set()
         self._content = asyncio.Queue[list[bytes]](_STEPS_AHEAD)
 
     async def told(self, work: Coroutine[None, None, None]) -> None:
@@ -120,6 +126,7 @@ class _Exchange:
     async def list_entries(self) -> None:
         """Send the list of entries."""
         while messages := await in_thread(self._next_entries):
+            await self._room.wait()
             await self._send(messages)
         self._listed = True
         await self._send([packets.END_OF_LIST])
@@ -145,6 +152,8 @@ class _Exchange:
             except PacketError as error:
                 raise CallError(Status.INVALID_ARGUMENT, f"malformed packet: {error}") from None
             self._wake.set()
+            if len(self._requested) >= _OWED:
+                self._room.clear()
 
     def _accept(self, packet: packets.Packet) -> None:
         match packet.type:
@@ -168,6 +177,8 @@ class _Exchange:
             while not self._finished:
                 self._wake.clear()
                 while messages := await in_thread(reader.next_messages):
+                    if len(self._requested) < _OWED:
+                        self._room.set()
                     await self._content.put(messages)
                 if not self._finished:
                     await self._wake.wait()

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -18,7 +19,7 @@ from bakex.testing.calls import MemoryCall
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from bakex.session.filesync.tree import Child, Tree
+    from bakex.session.filesync.tree import Child, File, Tree
 
 FILES = {"a": b"1", "b": b"", "c/d": b"x" * (2 * MAX_DATA_SIZE + 5)}
 
@@ -78,6 +79,28 @@ async def test_an_empty_directory() -> None:
     await peer.call.send(packets.FIN)
     assert await peer.packet() == pb.Packet(type=PacketType.FIN)
     assert await peer.result() == Sent()
+
+
+async def test_the_list_waits_while_much_content_is_owed() -> None:
+    class Slow(MemoryTree):
+        def open(self, path: bytes) -> File | None:
+            time.sleep(0.0003)
+            return super().open(path)
+
+    peer = Peer(Slow({f"{n:04}": b"x" for n in range(1500)}))
+    asked = answered = 0
+    while (packet := await peer.packet()) != pb.Packet():
+        if packet.HasField("stat"):
+            await peer.ask(asked)
+            asked += 1
+        answered += packet.type == PacketType.DATA and not packet.data
+    assert asked == 1500
+    assert asked - answered < 1000
+    while answered < asked:
+        answered += not (await peer.packet()).data
+    await peer.call.send(packets.FIN)
+    assert await peer.packet() == pb.Packet(type=PacketType.FIN)
+    assert (await peer.result()).files == 1500
 
 
 async def test_everything_may_be_asked_for_at_once() -> None:
