@@ -18,7 +18,6 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Final, cast
 
 from bakex._util.suggest import closest
-from bakex.api.platforms import parse
 from bakex.errors import ConfigError, UsageError
 from bakex.model.bakefile import MAX_SIZE
 from bakex.nodes.buildx import builder_names, builder_nodes, current_builder
@@ -301,6 +300,8 @@ def understood(path: Path, data: bytes, source: str) -> BuilderFile:
         ConfigError: They are malformed; with the place.
     """
     try:
+        from bakex.api.platforms import parse  # noqa: PLC0415 - start-up budget
+
         document = parse(str(path), data)
         declared = read(DeclaredFile, document, document.value)
     except ConfigError as error:

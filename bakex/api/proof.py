@@ -16,9 +16,6 @@ from typing import TYPE_CHECKING
 
 from bakex._util.atomic import write_file
 from bakex._version import __version__
-from bakex.api.platforms import catalogue
-from bakex.api.stored import taken
-from bakex.api.verification import layer_facts
 from bakex.diagnostics import Diagnostic
 from bakex.errors import ArchitectureError, BakexError, NodeError
 from bakex.events import ImageVerified, WarningRaised
@@ -27,7 +24,6 @@ from bakex.model.reference import Reference
 from bakex.model.result import PushImage, SaveImage, StoreImage
 from bakex.model.verification import DEFAULT, Cost, Mode, Verification, Wishes
 from bakex.oci.layout import OciLayout
-from bakex.verification.image import listed, verify
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -116,7 +112,7 @@ class Proof:
                 continue
             result = results[cell.id]
             for reader, root in self._images(requests[cell.id], result):
-                for manifest, platform in await listed(reader, root):
+                for manifest, platform in await _listed(reader, root):
                     listed_for = platform or cell.platform
                     if root.platform not in {None, listed_for}:
                         continue  # an index that is there already, and has more than is meant
@@ -140,11 +136,13 @@ class Proof:
         if known is not None:
             self._tell(cell, known)
             return []
+        from bakex.api.stored import taken  # noqa: PLC0415 - start-up budget
+
         bad: list[tuple[Cell, Verification]] = []
         begun = self._clock.monotonic()
         async with taken(store, name, self._desk.workspace) as (reader, root):
             spent = self._clock.monotonic() - begun
-            for manifest, platform in await listed(reader, root):
+            for manifest, platform in await _listed(reader, root):
                 listed_for = platform or cell.platform
                 bad += await self._image(
                     case, reader, manifest, listed_for, called=digest, spent_s=spent
@@ -223,6 +221,8 @@ class Proof:
             called: What others know it by; None for the digest of the manifest.
             spent_s: On getting at it, in seconds.
         """
+        from bakex.verification.image import verify  # noqa: PLC0415 - start-up budget
+
         known, facts = self._opened()
         digest = called or manifest.descriptor.digest
         key = self._key(case, digest, platform)
@@ -260,6 +260,9 @@ class Proof:
     def _opened(self) -> tuple[Catalogue, Facts]:
         """Return what is known about platforms and layers, read when it is first needed."""
         if self._known is None:
+            from bakex.api.platforms import catalogue  # noqa: PLC0415 - start-up budget
+            from bakex.api.verification import layer_facts  # noqa: PLC0415 - start-up budget
+
             self._known = catalogue(self._settings), layer_facts(self._settings)
         return self._known
 
@@ -321,6 +324,15 @@ class Verified:
         with contextlib.suppress(OSError):
             self._directory.mkdir(parents=True, exist_ok=True)
             write_file(self._directory / f"{key}.json", json.dumps(found.to_json()).encode())
+
+
+async def _listed(
+    reader: ContentReader, root: Descriptor
+) -> list[tuple[ImageManifest, Platform | None]]:
+    # What verifies is loaded for the first image: many runs make none.
+    from bakex.verification.image import listed  # noqa: PLC0415 - start-up budget
+
+    return await listed(reader, root)
 
 
 def _kept_as(request: StoreImage, result: CellResult) -> tuple[Digest | None, str]:

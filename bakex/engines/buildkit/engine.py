@@ -13,7 +13,6 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from bakex.engines.buildkit import exports as export
-from bakex.engines.buildkit.classic import ClassicStore
 from bakex.engines.buildkit.client import Control, new_ref
 from bakex.engines.buildkit.frontend import compose
 from bakex.engines.buildkit.housekeeping import Housekeeping
@@ -22,7 +21,6 @@ from bakex.engines.buildkit.keeping import Keeping, bases, built_on, contexts
 from bakex.engines.buildkit.precedents import Precedents
 from bakex.engines.buildkit.probe import probe
 from bakex.engines.buildkit.pushes import Pushes
-from bakex.engines.buildkit.questions import Questions
 from bakex.engines.buildkit.reads import Reads
 from bakex.engines.buildkit.sessions import Offer, Sessions
 from bakex.engines.buildkit.status import StatusFold
@@ -43,6 +41,7 @@ if TYPE_CHECKING:
     from bakex.building import KeptResult, LinkedContent
     from bakex.carriers import Dialer, ImageArchives
     from bakex.config import Settings
+    from bakex.engines.buildkit.classic import ClassicStore
     from bakex.engines.buildkit.graphs import Graph
     from bakex.engines.buildkit.recipe import Recipe
     from bakex.engines.buildkit.registries import Names
@@ -113,9 +112,8 @@ class BuildkitEngine:
         self._sessions = Sessions(dialer, _user(settings), self._attachables)
         self._pushes = Pushes(clock)
         self._precedents = Precedents(self.housekeeping, registry)
-        self._classic = (
-            ClassicStore(archives, registry, settings.cache / "run") if archives else None
-        )
+        self._archives = archives
+        self._registry = registry
         self._tokens = _token_source(registry)
         self._seed = secrets.token_bytes(32)
         self.reads = Reads()
@@ -251,6 +249,8 @@ class BuildkitEngine:
             recipe = await asyncio.to_thread(compose, one, info, self._settings, graphs)
             return replace(recipe, exports=())
 
+        from bakex.engines.buildkit.questions import Questions  # noqa: PLC0415 - for calls only
+
         questions = Questions(
             control=self._control,
             connection=self._connection,
@@ -265,6 +265,13 @@ class BuildkitEngine:
     async def _known(self) -> NodeInfo:
         async with self._probing:
             return self._info or await self.probe()
+
+    def _classic(self) -> ClassicStore | None:
+        if self._archives is None:
+            return None
+        from bakex.engines.buildkit.classic import ClassicStore  # noqa: PLC0415 - start-up budget
+
+        return ClassicStore(self._archives, self._registry, self._settings.cache / "run")
 
     def _fold(
         self, cell: Cell, recipe: Recipe, events: EventSink, told: frozenset[str] = frozenset()
@@ -288,7 +295,8 @@ class BuildkitEngine:
             told |= job.keeping.told
             job = replace(job, keeping=None)
         fold = self._fold(job.cell, job.recipe, events, told)
-        response, image = await perform(job, self._control, self._sessions, fold, self._classic)
+        classic = self._classic() if job.round.passing else None
+        response, image = await perform(job, self._control, self._sessions, fold, classic)
         told = frozenset(s for s in fold.steps if not fold.name(s).startswith(_EXPORTING))
         return _Done(ref=job.ref, response=response, image=image, told=told)
 

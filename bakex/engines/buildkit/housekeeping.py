@@ -18,7 +18,6 @@ from bakex.engines.buildkit.transport import RpcError
 from bakex.errors import CapabilityError, NodeError, UsageError
 from bakex.model.descriptor import Descriptor
 from bakex.model.digest import Digest
-from bakex.model.upkeep import HistoryBlob, HistoryRecord, UsageRecord
 from bakex.oci.verified import Verifier
 
 if TYPE_CHECKING:
@@ -31,7 +30,7 @@ if TYPE_CHECKING:
     from bakex.interfaces import Clock
     from bakex.model.node import NodeName
     from bakex.model.plan import CellId
-    from bakex.model.upkeep import Pruning
+    from bakex.model.upkeep import HistoryBlob, HistoryRecord, Pruning, UsageRecord
 
 _CONTROL: Final = "/moby.buildkit.v1.Control/"
 _READ: Final = "/containerd.services.content.v1.Content/Read"
@@ -187,6 +186,8 @@ class Housekeeping:
         return NodeError(f"{self._node} did not {what}", detail=f"{error.message}.")
 
     def _usage(self, record: pb.UsageRecord) -> UsageRecord:
+        from bakex.model.upkeep import UsageRecord  # noqa: PLC0415 - start-up budget
+
         return UsageRecord(
             node=self._node,
             id=record.id,
@@ -203,6 +204,8 @@ class Housekeeping:
         )
 
     def _record(self, record: pb.BuildHistoryRecord) -> HistoryRecord:
+        from bakex.model.upkeep import HistoryRecord  # noqa: PLC0415 - start-up budget
+
         return HistoryRecord(
             node=self._node,
             ref=record.ref,
@@ -232,6 +235,8 @@ def _blobs(record: pb.BuildHistoryRecord) -> Generator[HistoryBlob, None, None]:
 
 
 def _blob(role: str, blob: pb.HistoryBlob) -> HistoryBlob:
+    from bakex.model.upkeep import HistoryBlob  # noqa: PLC0415 - start-up budget
+
     return HistoryBlob(
         role=role,
         media_type=blob.media_type,

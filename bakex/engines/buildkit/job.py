@@ -13,7 +13,6 @@ from bakex._util.atomic import write_file
 from bakex.engines.buildkit import exports, solve
 from bakex.engines.buildkit.archive import unpack
 from bakex.engines.buildkit.caches import tag_of
-from bakex.engines.buildkit.errors import explain
 from bakex.engines.buildkit.registries import hosts
 from bakex.engines.buildkit.sessions import Offer
 from bakex.engines.buildkit.transport import RpcError
@@ -164,6 +163,8 @@ async def _solve(
     try:
         return dict(await _while_open(session, job, work))
     except RpcError as error:
+        from bakex.engines.buildkit.errors import explain  # noqa: PLC0415 - for failures only
+
         session.explain(error.message)
         raise explain(
             error, cell=job.cell, recipe=recipe, endpoint=job.info.endpoint, fold=fold

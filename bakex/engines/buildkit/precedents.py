@@ -28,7 +28,6 @@ from bakex.model.index import Index
 from bakex.model.manifest import ImageManifest
 from bakex.model.reference import Reference
 from bakex.model.result import PushImage
-from bakex.model.upkeep import HistoryBlob
 from bakex.oci.sameness import say_the_same
 from bakex.oci.validate import validate
 from bakex.oci.verified import read_document
@@ -203,6 +202,8 @@ class _Made:
         """
         if descriptor.size > _MAX_SIZE:
             raise SizeMismatchError(f"{descriptor.digest} has {descriptor.size} bytes")
+        from bakex.model.upkeep import HistoryBlob  # noqa: PLC0415 - start-up budget
+
         blob = HistoryBlob(
             role="result",
             media_type=descriptor.media_type,
