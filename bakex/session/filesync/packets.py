@@ -145,6 +145,22 @@ def varint(value: int) -> bytes:
         return bytes((value,))
     if value < 0x4000:
         return bytes((value & 0x7F | 0x80, value >> 7))
+    if value >> 56 and not value >> 63:
+        # Nine bytes: every time of modification from 1972 to 2262. The loop takes three times as
+        # long, once per file.
+        return bytes(
+            (
+                value & 0x7F | 0x80,
+                value >> 7 & 0x7F | 0x80,
+                value >> 14 & 0x7F | 0x80,
+                value >> 21 & 0x7F | 0x80,
+                value >> 28 & 0x7F | 0x80,
+                value >> 35 & 0x7F | 0x80,
+                value >> 42 & 0x7F | 0x80,
+                value >> 49 & 0x7F | 0x80,
+                value >> 56,
+            )
+        )
     out = bytearray()
     while value > 0x7F:
         out.append(value & 0x7F | 0x80)
@@ -183,11 +199,26 @@ def encode_stat(entry: Stat) -> bytes:
 
 END_OF_LIST = b""
 FIN = b"\x08\x03"
+_REQUEST = b"\x08\x01\x18"
 
 
 def encode_request(file_id: int) -> bytes:
     """Encode the request for a file's content."""
-    return b"\x08\x01" + (b"\x18" + varint(file_id) if file_id else b"")
+    return _REQUEST + varint(file_id) if file_id else b"\x08\x01"
+
+
+def decode_request(message: bytes) -> int:
+    """Return the number in a request as daemons write it; -1 for all else, which is for `decode`.
+
+    A request comes for every file, and this takes a third of the time.
+    """
+    if message.startswith(_REQUEST):
+        size = len(message)
+        if size == 5 and message[3] > 0x7F >= message[4]:
+            return message[3] & 0x7F | message[4] << 7
+        if size == 6 and message[3] > 0x7F and message[4] > 0x7F >= message[5]:
+            return message[3] & 0x7F | (message[4] & 0x7F) << 7 | message[5] << 14
+    return -1
 
 
 def encode_data(file_id: int, data: bytes) -> bytes:

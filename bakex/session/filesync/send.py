@@ -148,7 +148,11 @@ class _Exchange:
                 raise CallError(Status.INVALID_ARGUMENT, "the receiver left before it was done")
             try:
                 for message in messages:
-                    self._accept(packets.decode(message))
+                    file_id = packets.decode_request(message)
+                    if file_id < 0:
+                        self._accept(packets.decode(message))
+                    else:
+                        self._request(file_id)
             except PacketError as error:
                 raise CallError(Status.INVALID_ARGUMENT, f"malformed packet: {error}") from None
             self._wake.set()
@@ -158,11 +162,7 @@ class _Exchange:
     def _accept(self, packet: packets.Packet) -> None:
         match packet.type:
             case PacketType.REQ:
-                # Taken out, so that a file is sent at most once.
-                path = self._offered.pop(packet.id, None)
-                if path is None:
-                    raise CallError(Status.INVALID_ARGUMENT, f"invalid file id {packet.id}")
-                self._requested.append((packet.id, path))
+                self._request(packet.id)
             case PacketType.FIN if self._listed:
                 self._finished = True
             case PacketType.ERR:
@@ -170,6 +170,13 @@ class _Exchange:
                 raise CallError(Status.INVALID_ARGUMENT, f"error from receiver: {reason}")
             case _:
                 raise CallError(Status.INVALID_ARGUMENT, f"unexpected packet {packet.type}")
+
+    def _request(self, file_id: int) -> None:
+        # Taken out, so that a file is sent at most once.
+        path = self._offered.pop(file_id, None)
+        if path is None:
+            raise CallError(Status.INVALID_ARGUMENT, f"invalid file id {file_id}")
+        self._requested.append((file_id, path))
 
     async def read_content(self) -> None:
         """Read what is asked for, in that order, while what was read before is sent."""

@@ -149,3 +149,28 @@ def test_modes(posix_mode: int, mode: int) -> None:
     stat = Stat(b"x", mode)
     assert stat.is_dir is posix.S_ISDIR(posix_mode)
     assert stat.is_regular is (posix.S_ISREG(posix_mode) or posix.S_ISSOCK(posix_mode))
+
+
+@given(st.integers(0, (1 << 32) - 1) | st.integers(0, 1 << 22))
+def test_a_request_is_decoded_fast_or_not_at_all(file_id: int) -> None:
+    message = packets.encode_request(file_id)
+    assert packets.decode(message).id == file_id
+    assert packets.decode_request(message) in {file_id, -1}
+
+
+@pytest.mark.parametrize("file_id", [128, 16383, 16384, 2097151])
+def test_the_usual_requests_are_decoded_fast(file_id: int) -> None:
+    assert packets.decode_request(packets.encode_request(file_id)) == file_id
+
+
+@given(st.binary(max_size=8) | st.binary(max_size=4).map(b"\x08\x01\x18".__add__))
+def test_what_is_no_request_is_not_decoded_as_one(message: bytes) -> None:
+    found = packets.decode_request(message)
+    if found >= 0:
+        assert packets.decode(message) == Packet(PacketType.REQ, None, found, memoryview(b""))
+
+
+@given(st.integers(0, (1 << 64) - 1) | st.integers(1 << 55, 1 << 63))
+def test_a_number_is_encoded_as_protobuf_does(value: int) -> None:
+    written = pb.FsStat(size=value - (1 << 64) if value >> 63 else value).SerializeToString()
+    assert packets.varint(value) == written[1:] or not value
