@@ -22,7 +22,6 @@ from bakex.errors import ConfigError, UsageError
 from bakex.model.bakefile import MAX_SIZE
 from bakex.nodes.buildx import builder_names, builder_nodes, current_builder
 from bakex.nodes.contexts import context_endpoint, context_names
-from bakex.nodes.declared import DeclaredFile, candidate
 from bakex.nodes.discovery import PRIVATE, Candidate
 from bakex.nodes.documents import read_object
 from bakex.platforms.shape import read
@@ -104,6 +103,8 @@ class BuilderFile:
     ) -> Candidate:
         origin = f"builder {builder}"
         try:
+            from bakex.nodes.declared import candidate  # noqa: PLC0415 - start-up budget
+
             return candidate(settings, name, node, origin=origin, base=self.path.parent)
         except ConfigError as error:
             where = ("builders", builder, "nodes", name, "endpoint")
@@ -300,7 +301,9 @@ def understood(path: Path, data: bytes, source: str) -> BuilderFile:
         ConfigError: They are malformed; with the place.
     """
     try:
+        # Most users have no such file.
         from bakex.api.platforms import parse  # noqa: PLC0415 - start-up budget
+        from bakex.nodes.declared import DeclaredFile  # noqa: PLC0415 - start-up budget
 
         document = parse(str(path), data)
         declared = read(DeclaredFile, document, document.value)

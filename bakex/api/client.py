@@ -17,7 +17,6 @@ from bakex.api.history import History
 from bakex.api.pinning import is_pinned
 from bakex.api.privileges import request
 from bakex.api.registries import Registries
-from bakex.api.remote import as_built
 from bakex.bake.entitlements import refusal
 from bakex.bake.validation import check_buildable
 from bakex.engines.buildkit.crossing import crosses
@@ -35,7 +34,7 @@ from bakex.registry.credentials import DockerKeychain
 from bakex.run.clock import SystemClock
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Sequence
+    from collections.abc import AsyncGenerator, Mapping, Sequence
 
     from bakex.api.connect import Connected
     from bakex.api.outcome import Recorder
@@ -152,7 +151,7 @@ class Client:
         Raises:
             PlanError: A platform, or a link between targets, cannot be served.
         """
-        built = as_built(self._settings, resolution).targets
+        built = self._as_built(resolution)
         targets = {name: self._with_default(target) for name, target in built.items()}
         local = Platform.parse(self._settings.machine)
         crossing = [
@@ -241,7 +240,7 @@ class Client:
     async def _bake(self, resolution: Resolution, allow: Sequence[str], course: Course) -> Report:
         self._admit(resolution, allow)
         local = Platform.parse(self._settings.machine)
-        targets = as_built(self._settings, resolution).targets
+        targets = self._as_built(resolution)
         answers = await ask(self._nodes[0], targets, local, self._events)
         resolution = to_build(resolution)
         if answers and not resolution.requested:
@@ -256,6 +255,13 @@ class Client:
         asked = request(self._settings, resolution, allow=allow)
         if asked.blocking:
             raise refusal(asked.lacking)
+
+    def _as_built(self, resolution: Resolution) -> Mapping[str, Target]:
+        if resolution.origin is None:
+            return resolution.targets
+        from bakex.api.remote import as_built  # noqa: PLC0415 - few definitions are remote
+
+        return as_built(self._settings, resolution).targets
 
     def _with_default(self, target: Target) -> Target:
         """Give a target without output the one that a docker user expects: its image store."""

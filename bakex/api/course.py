@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 from bakex.api.desk import RunDesk
 from bakex.api.gates import Gates
 from bakex.api.history import History
-from bakex.api.inputs import InputRecords
 from bakex.api.outputs import Outputs
 from bakex.api.proof import Proof
 from bakex.api.publication import EachTarget, Publisher, records
@@ -34,6 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from bakex.api.connect import Connected
+    from bakex.api.inputs import InputRecords
     from bakex.api.outcome import Recorder
     from bakex.building import Engine
     from bakex.carriers import ImageLoader, ImageStore
@@ -190,6 +190,8 @@ class Course:
     def _inputs(self, plan: Plan) -> InputRecords:
         engines = [node.engine for node in self.nodes]
         reads = [engine.reads for engine in engines if isinstance(engine, BuildkitEngine)]
+        from bakex.api.inputs import InputRecords  # noqa: PLC0415 - for immutable tags only
+
         return InputRecords(self.settings, plan, reads)
 
     def _warn(self, plan: Plan, outputs: Outputs) -> None:
