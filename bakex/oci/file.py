@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
+
+from bakex.oci.chunks import Chunks
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import AsyncGenerator, Callable
     from contextlib import AbstractContextManager
 
     Opened = Callable[[], AbstractContextManager[BinaryIO]]
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 _CHUNK = 1 << 20
 
 
-class FileContent(AsyncGenerator[bytes, None]):
+class FileContent(Chunks):
     """The content of a file, in chunks; or the file, for those who let the kernel read it.
 
     Attributes:
@@ -22,20 +23,8 @@ class FileContent(AsyncGenerator[bytes, None]):
     """
 
     def __init__(self, opened: Opened) -> None:
+        super().__init__(_read(opened))
         self.opened = opened
-        self._chunks = _read(opened)
-
-    async def asend(self, value: None) -> bytes:
-        """Return the next chunk."""
-        return await self._chunks.asend(value)
-
-    async def athrow(self, *error: Any) -> bytes:  # noqa: ANN401 - as the base class
-        """Raise an error where the file is read."""
-        return await self._chunks.athrow(*error)
-
-    async def aclose(self) -> None:
-        """Close the file."""
-        await self._chunks.aclose()
 
 
 async def _read(opened: Opened) -> AsyncGenerator[bytes, None]:

@@ -29,7 +29,7 @@ from bakex.model.documents import load_object
 from bakex.model.media_types import MAX_MANIFEST_SIZE
 from bakex.oci.file import FileContent
 from bakex.oci.layout_index import EMPTY, LayoutIndex
-from bakex.oci.verified import check, parse_document
+from bakex.oci.verified import check, parse_document, prove, stream
 
 if TYPE_CHECKING:
     from collections.abc import (
@@ -182,8 +182,7 @@ class OciLayout:
         """
         if await self.exists(descriptor):
             return True
-        async for _ in check(source.fetch(descriptor), descriptor):
-            await asyncio.sleep(0)
+        await prove(stream(source, descriptor))
         target = self.path(descriptor.digest)
         try:
             target.parent.mkdir(parents=True, exist_ok=True)

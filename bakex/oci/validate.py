@@ -17,7 +17,7 @@ from bakex.errors import ContentError, ContentNotFoundError
 from bakex.model.index import Index
 from bakex.oci.copy import walk
 from bakex.oci.layout import OciLayout
-from bakex.oci.verified import read_config, stream
+from bakex.oci.verified import prove, read_config, stream
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -101,8 +101,7 @@ async def _is_there(store: ContentSource, blob: Descriptor) -> None:
 
 
 async def _read(store: ContentSource, blob: Descriptor) -> None:
-    async for _ in stream(store, blob):
-        pass
+    await prove(stream(store, blob))
 
 
 def _check_index(descriptor: Descriptor, index: Index) -> None:

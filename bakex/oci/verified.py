@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
-from collections.abc import AsyncGenerator
 from contextlib import aclosing, nullcontext
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 from bakex.errors import DigestMismatchError, SizeMismatchError
 from bakex.model.documents import kind_of, load_object
 from bakex.model.index import Index
 from bakex.model.manifest import ImageConfig, ImageManifest
 from bakex.model.media_types import INDEXES, MAX_CONFIG_SIZE, MAX_MANIFEST_SIZE
+from bakex.oci.chunks import Chunks
 from bakex.oci.file import FileContent
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncGenerator, AsyncIterator
     from contextlib import AbstractAsyncContextManager
 
     from bakex.interfaces import ContentReader
@@ -63,25 +64,13 @@ class Verifier:
             )
 
 
-class _Checked(AsyncGenerator[bytes, None]):
+class _Checked(Chunks):
     """Content that raises before its end if it is not what a descriptor says."""
 
     def __init__(self, chunks: AsyncIterator[bytes], descriptor: Descriptor) -> None:
+        super().__init__(_verified(chunks, descriptor))
         self.descriptor = descriptor
         self.source = chunks
-        self._chunks = _verified(chunks, descriptor)
-
-    async def asend(self, value: None) -> bytes:
-        """Return the next chunk."""
-        return await self._chunks.asend(value)
-
-    async def athrow(self, *error: Any) -> bytes:  # noqa: ANN401 - as the base class
-        """Raise an error in the source."""
-        return await self._chunks.athrow(*error)
-
-    async def aclose(self) -> None:
-        """Close the source."""
-        await self._chunks.aclose()
 
 
 def check(chunks: AsyncIterator[bytes], descriptor: Descriptor) -> AsyncGenerator[bytes, None]:
@@ -138,6 +127,17 @@ def stream(reader: ContentReader, descriptor: Descriptor) -> AsyncGenerator[byte
         ContentNotFoundError: Not there.
     """
     return check(reader.fetch(descriptor), descriptor)
+
+
+async def prove(content: AsyncIterator[bytes]) -> None:
+    """Read checked content to its end, for its check alone; others get their turns meanwhile.
+
+    Raises:
+        ContentError: It is not what its descriptor says.
+    """
+    async with closing(content):
+        async for _ in content:
+            await asyncio.sleep(0)
 
 
 async def read(reader: ContentReader, descriptor: Descriptor, *, limit: int) -> bytes:

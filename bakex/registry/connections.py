@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import httpx
 
 from bakex.errors import ConfigError
-from bakex.registry.lane import Lane
+from bakex.registry.lane import IDLE_S, Lane
 from bakex.registry.lanes import Lanes
 from bakex.registry.proxies import proxy_for
 from bakex.registry.tls import Contexts
@@ -21,10 +21,7 @@ if TYPE_CHECKING:
     from bakex.config import Settings
     from bakex.registry.hosts import Hosts
 
-_KEEPALIVE_S = 30.0
-_SINGLE = httpx.Limits(
-    max_connections=1, max_keepalive_connections=1, keepalive_expiry=_KEEPALIVE_S
-)
+_SINGLE = httpx.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=IDLE_S)
 
 
 class Connections:

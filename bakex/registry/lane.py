@@ -29,7 +29,10 @@ if TYPE_CHECKING:
 FILE = "bakex.file"
 """The extension of a request whose body is a file: opens it. Its length is that of the header."""
 
-_IDLE_S = 30.0  # servers and what is in front of them close idle connections after a minute or so
+IDLE_S = 30.0
+"""Until an idle connection is old: servers, and what is in front of them, close them after a minute
+or so."""
+
 _HEAD = 100 << 10  # bytes in the head of an answer
 _TOGETHER = 64 << 10  # bytes of a body that are worth copying to save a write
 _PIECE = 1 << 20  # bytes of a file between two looks at whether there is an answer
@@ -78,7 +81,7 @@ class Lane(httpx.AsyncBaseTransport):
 
     async def _open(self, url: httpx.URL, within_s: float | None) -> Wire:
         now = asyncio.get_running_loop().time()
-        if self._wire is not None and self._wire.silent and now - self._used < _IDLE_S:
+        if self._wire is not None and self._wire.silent and now - self._used < IDLE_S:
             return self._wire
         self.drop()
         self._wire = await Wire.connect(url, self._context, within_s)
@@ -99,6 +102,8 @@ class Lane(httpx.AsyncBaseTransport):
             await self._send_file(wire, file, int(request.headers["content-length"]))
             return
         async for chunk in cast("httpx.AsyncByteStream", request.stream):
+            if not chunk:  # what httpx makes of no body
+                continue
             if self._answered(wire):
                 return
             if len(chunk) > _TOGETHER:
@@ -111,12 +116,12 @@ class Lane(httpx.AsyncBaseTransport):
 
     async def _send_file(self, wire: Wire, opened: Opened, size: int) -> None:
         loop = asyncio.get_running_loop()
-        start, most, began = 0, _PIECE, loop.time()
+        start, most = 0, _PIECE
         with opened() as file:
             while start < size:
                 if self._answered(wire):
                     return
-                piece = _Piece(min(most, size - start))
+                began, piece = loop.time(), _Piece(min(most, size - start))
                 self._http.send_with_data_passthrough(h11.Data(data=cast("bytes", piece)))
                 if await wire.write_file(file, start, len(piece), self._write_s) < len(piece):
                     raise httpx.LocalProtocolError("the file has become shorter")
@@ -125,8 +130,8 @@ class Lane(httpx.AsyncBaseTransport):
                 await asyncio.sleep(0)
                 await asyncio.sleep(0)
                 # The bound is for one piece: on a slow link it must be a small one.
-                start, last, began = start + len(piece), began, loop.time()
-                most = min(2 * most, _LARGEST) if began - last < _BRISK_S else _PIECE
+                most = min(2 * most, _LARGEST) if loop.time() - began < _BRISK_S else _PIECE
+                start += len(piece)
         self._sent(h11.EndOfMessage())
 
     def _sent(self, event: h11.Event) -> bytes:

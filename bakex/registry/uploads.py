@@ -14,7 +14,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import re
 from contextlib import aclosing
@@ -23,7 +22,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from bakex.errors import ContentError, RegistryError
-from bakex.oci.verified import closing, file_of
+from bakex.oci.verified import file_of, prove
 from bakex.registry.cursor import Cursor
 from bakex.registry.errors import refused
 from bakex.registry.request import Request
@@ -84,10 +83,10 @@ class Uploads:
         """
         attempts = self._transport.attempts()
         way = _Way(self._site)
-        unread = descriptor.size >= _LARGE and file_of(content()) is not None
+        large = descriptor.size >= _LARGE and not way.chunk
+        unread = large and file_of(content()) is not None
         while True:
             target, location = location, ""
-            unread = unread and not way.chunk
             body = partial(_unread, content) if unread else content
             answer, failure = await self._try(way, target, descriptor, body)
             if answer is not None and answer.status in _STORED:
@@ -132,9 +131,7 @@ class Uploads:
         if answer.headers.get("docker-content-digest") == str(descriptor.digest):
             return
         try:
-            async with closing(content()) as chunks:
-                async for _ in chunks:
-                    await asyncio.sleep(0)
+            await prove(content())
         except ContentError as error:
             raise RegistryError(
                 f"{self._place} has stored damaged content as {descriptor.digest}",

@@ -186,7 +186,7 @@ async def test_a_connection_that_the_server_has_closed_is_replaced(lane: Lane) -
 async def test_an_old_connection_is_replaced(lane: Lane, monkeypatch: pytest.MonkeyPatch) -> None:
     async with serving(answering(OK, OK)) as server:
         await fetched(lane, server)
-        monkeypatch.setattr("bakex.registry.lane._IDLE_S", 0.0)
+        monkeypatch.setattr("bakex.registry.lane.IDLE_S", 0.0)
         await fetched(lane, server)
     assert server.connections == 2
 

@@ -167,7 +167,7 @@ async def test_a_large_file_is_not_read(
     large: tuple[OciLayout, Descriptor],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.delattr(FileContent, "asend")
+    monkeypatch.setattr(FileContent, "asend", None)
     assert await sent(registry, rig, large) == 1
 
 
